@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the probe looks at and what it saw: raw facts, no opinion.
+
+Everything here is a frozen dataclass that `port995.probe.codec` turns into JSON and back; the JSON Schema of an
+`Observation` is published as ``port995/report/schema/observation-1.json``.
+
+Text that came from a host is kept octet by octet as ISO 8859-1 (every octet is one character), never decoded further:
+it is hostile until a report escapes it. Times are UTC, RFC 3339 with milliseconds and ``Z``. Durations are in seconds.
+
+Python 3.9, standard library only: this module travels to managed hosts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Optional, Tuple
+
+OBSERVATION_SCHEMA = "port995/observation/1"
+"""Name and major version of the observation format; a reader refuses another major version."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """One service to look at, as its owner names it."""
+
+    hosts: Tuple[str, ...]
+    """Names of the population (inventory hosts, or the target as typed) that this service stands for; one or more:
+    two hosts with the same service are probed once."""
+
+    address: str
+    """Domain name or IP literal (no brackets, zone id allowed for link-local IPv6) to resolve and connect to."""
+
+    port: int = 995
+    """TCP port on which TLS is expected from the first byte (RFC 8314 section 3.1)."""
+
+    server_name: Optional[str] = None
+    """Name sent as SNI and expected in the certificate; ``None``: the address, when that is a name."""
+
+    pop3_port: Optional[int] = 110
+    """TCP port of clear-text POP3 with STLS (RFC 2595) to look at beside it; ``None``: do not look."""
+
+    proxy_protocol: Optional[str] = None
+    """``"v1"`` or ``"v2"``: send this PROXY protocol header first (HAProxy's proxy-protocol.txt); ``None``: none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Vantage:
+    """Where observations are made from."""
+
+    name: str = "controller"
+    """``controller`` or the name of the scanner host."""
+
+    side: str = "undeclared"
+    """``inside`` or ``outside`` as its owner declares it, else ``undeclared``."""
+
+    hostname: str = ""
+    """The machine's own name."""
+
+    families: Tuple[int, ...] = ()
+    """Address families (4, 6) that have a route from here, other than loopback only."""
+
+    tool_version: str = ""
+    python: str = ""
+    openssl: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Resolution:
+    """How the target's address became IP addresses."""
+
+    outcome: str
+    """``numeric`` (an IP literal, nothing asked), ``resolved``, ``not-found`` (the name or its addresses do not exist),
+    ``timeout`` (no answer before the deadline), ``failed`` (the resolver said try again, or broke), ``not-tested``."""
+
+    addresses: Tuple[str, ...] = ()
+    """Every address, in the resolver's order, before any choice of family."""
+
+    detail: str = ""
+    """The resolver's own words, or what to do next."""
+
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TcpConnect:
+    """The outcome of a TCP connect, in Nmap's words."""
+
+    state: str
+    """``open``, ``closed``, ``filtered`` or ``unknown`` (this machine could not try)."""
+
+    reason: str
+    """Nmap's reason: ``syn-ack``, ``conn-refused``, ``no-response``, ``host-unreach``, ``net-unreach``,
+    ``admin-prohibited``, ``port-unreach`` ...; with ``unknown`` a local one: ``too-many-files``,
+    ``permission-denied``, ``address-not-available``, ``no-route``, ``deadline``, ``cancelled``, ``internal-error``."""
+
+    errno: Optional[str] = None
+    """Symbolic errno (``ECONNREFUSED``) where the kernel gave one."""
+
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TlsSession:
+    """One TLS handshake made with the standard library, tolerant on purpose: certificates are recorded, not judged."""
+
+    outcome: str
+    """``completed``, ``alert`` (the peer sent a fatal alert), ``eof``, ``reset``, ``timeout``, ``not-tls`` (something
+    else than TLS was spoken), ``failed`` (the local TLS stack gave up), ``not-tested``."""
+
+    detail: str = ""
+    """The alert's name, the TLS stack's reason, or a hint (a hang that looks like a missing PROXY header says so)."""
+
+    alert: Optional[int] = None
+    """Alert description received (RFC 8446 section 6), for ``alert``."""
+
+    octets_received: int = 0
+    """How many octets the peer sent before the handshake ended: 0 with ``eof`` or ``timeout`` may be a throttle."""
+
+    server_name_sent: Optional[str] = None
+    """SNI as sent; ``None``: the extension was left out."""
+
+    version: Optional[str] = None
+    """``SSLv3``, ``TLSv1``, ``TLSv1.1``, ``TLSv1.2``, ``TLSv1.3``: negotiated in this one handshake."""
+
+    cipher_suite: Optional[str] = None
+    """OpenSSL's name of the negotiated suite."""
+
+    group: Optional[int] = None
+    """IANA number of the named group of the key exchange, read from the handshake messages; ``None``: not seen."""
+
+    signature_scheme: Optional[int] = None
+    """IANA SignatureScheme of the server's CertificateVerify or ServerKeyExchange; ``None``: not seen."""
+
+    certificates: Tuple[str, ...] = ()
+    """Chain as the server sent it, each certificate as base64 of its DER; the leaf is first."""
+
+    chain_source: str = "none"
+    """``handshake`` (whole chain, as sent), ``leaf-only`` (this Python shows no more; order and path can't be told),
+    ``none``."""
+
+    close_notify: Optional[bool] = None
+    """Whether the peer sent close_notify before the TCP close (RFC 8314 section 3.4); ``None``: not seen."""
+
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Capability:
+    """One line of a CAPA answer (RFC 2449 section 3)."""
+
+    name: str
+    """Capability tag, upper case."""
+
+    arguments: Tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Pop3Dialogue:
+    """One POP3 dialogue in the AUTHORIZATION state (RFC 1939): greeting, CAPA, QUIT. No credentials are ever sent."""
+
+    outcome: str
+    """``completed``, or how it ended early: ``timeout``, ``eof``, ``reset``, ``oversize`` (a line or list beyond the
+    bound), ``malformed`` (an answer that is neither +OK nor -ERR), ``not-tested``."""
+
+    ended_in: Optional[str] = None
+    """The phase it ended in, when early: ``greeting``, ``capa``, ``stls``, ``quit``."""
+
+    greeting: Optional[str] = None
+    """First line without its CRLF; ``None``: none came."""
+
+    greeting_status: Optional[str] = None
+    """``+OK``, ``-ERR`` or ``other``."""
+
+    apop_challenge: Optional[str] = None
+    """The msg-id ``<...@...>`` anywhere in the greeting (RFC 1939 section 7): APOP is offered."""
+
+    capa_status: str = "not-asked"
+    """``listed`` (a list ended by CRLF.CRLF), ``refused`` (-ERR), ``incomplete``, ``malformed``, ``not-asked``."""
+
+    capabilities: Tuple[Capability, ...] = ()
+    """What CAPA listed; complete only when ``capa_status`` is ``listed``."""
+
+    capa_reply: Optional[str] = None
+    """The first line of the CAPA answer."""
+
+    stls_reply: Optional[str] = None
+    """The answer to STLS, when it was sent."""
+
+    octets_after_stls: Optional[str] = None
+    """What stood in the buffer behind the +OK to STLS (must be nothing: RFC 2595 section 4)."""
+
+    quit_reply: Optional[str] = None
+
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Connection:
+    """One TCP connection that was opened, and why."""
+
+    purpose: str
+    """Why it was made: ``TLS and POP3 session``, ``POP3 and STLS session``."""
+
+    address: str
+    port: int
+    source_address: Optional[str] = None
+    """Local address of the connection; ``None``: it never came to one."""
+
+    started: str = ""
+    seconds: float = 0.0
+    octets_sent: int = 0
+    octets_received: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Observation:
+    """Everything seen of one service on one address from one source: the unit of the journal."""
+
+    schema: str
+    run_id: str
+    target: Target
+    service: str
+    """``pop3s`` (TLS from the first byte, on ``target.port``) or ``pop3`` (clear text and STLS, on
+    ``target.pop3_port``)."""
+
+    port: int
+    vantage: Vantage
+    source: Optional[str]
+    """Source address asked for (``--source``); ``None``: the kernel's choice. The one used is in `connections`."""
+
+    started: str
+    ended: str
+    resolution: Resolution
+    address: Optional[str] = None
+    """The IP address of this endpoint; ``None``: the name gave none."""
+
+    family: Optional[int] = None
+    """4 or 6; also set when the family is known and no address is."""
+
+    not_tested: Optional[str] = None
+    """Why the endpoint was not tried, or not to the end: ``no-route``, ``family-not-asked``, ``no-address-in-family``,
+    ``deadline``, ``cancelled``, ``internal-error``; ``None``: it was."""
+
+    detail: str = ""
+    """More words on `not_tested`."""
+
+    tcp: Optional[TcpConnect] = None
+    plaintext: Optional[str] = None
+    """Octets spoken where TLS was expected (at most 512), when they were not TLS."""
+
+    clear: Optional[Pop3Dialogue] = None
+    """POP3 in clear text: on ``pop3`` before STLS; on ``pop3s`` only what a plain-text server said there."""
+
+    tls: Optional[TlsSession] = None
+    pop3: Optional[Pop3Dialogue] = None
+    """POP3 inside TLS."""
+
+    connections: Tuple[Connection, ...] = ()
+
+    @property
+    def source_address(self) -> Optional[str]:
+        """Local address that was used, or the one asked for."""
+        for connection in self.connections:
+            if connection.source_address:
+                return connection.source_address
+        return self.source
