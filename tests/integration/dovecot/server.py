@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real Dovecot of the test's own: its configuration, base_dir, ports and certificate lie in a temporary folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import grp
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import textwrap
+import time
+from pathlib import Path
+
+START_TIMEOUT = 15.0
+"""Seconds Dovecot gets to open its ports."""
+
+
+def dovecot_binary() -> str | None:
+    """Path of the dovecot binary, also where sbin is not on a user's PATH; ``None``: not installed."""
+    return shutil.which("dovecot", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+
+def free_port() -> int:
+    """A TCP port that was free on every loopback address a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("0.0.0.0", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclasses.dataclass
+class Dovecot:
+    """A running Dovecot; use `start` and `stop`, or the fixture."""
+
+    folder: Path
+    certificate: Path
+    key: Path
+    listen: str = "127.0.0.1, ::1"
+    extra: str = ""
+    pop3s_port: int = 0
+    pop3_port: int = 0
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        """What Dovecot has logged so far."""
+        path = self.folder / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def configuration(self) -> str:
+        """dovecot.conf in the syntax of 2.3; without root every process runs as the caller."""
+        me = pwd.getpwuid(os.getuid()).pw_name
+        group = grp.getgrgid(os.getgid()).gr_name
+        users = "" if os.getuid() == 0 else (
+            f"default_login_user = {me}\ndefault_internal_user = {me}\ndefault_internal_group = {group}\n"
+        )
+        chroot = "" if os.getuid() == 0 else "  chroot =\n"
+        return textwrap.dedent(f"""\
+            base_dir = {self.folder}/run
+            state_dir = {self.folder}/state
+            log_path = {self.folder}/log
+            info_log_path = {self.folder}/log
+            protocols = pop3
+            listen = {self.listen}
+            ssl = yes
+            ssl_cert = <{self.certificate}
+            ssl_key = <{self.key}
+            mail_location = maildir:{self.folder}/mail/%u
+            passdb {{
+              driver = static
+              args = password=unused
+            }}
+            userdb {{
+              driver = static
+              args = uid=65534 gid=65534 home={self.folder}/mail/%u
+            }}
+            """) + users + textwrap.dedent(f"""\
+            service pop3-login {{
+              inet_listener pop3 {{
+                port = {self.pop3_port}
+              }}
+              inet_listener pop3s {{
+                port = {self.pop3s_port}
+                ssl = yes
+              }}
+            """) + chroot + "}\n" + self.extra
+
+    def start(self, prefix: list[str] | None = None) -> Dovecot:
+        """Start it and wait until it says in its log that it is up, and its port answers where that can be tried.
+
+        :param prefix: command put before it (``ip netns exec NAME``); its port is then not tried from here
+        :raises RuntimeError: it did not come up; with its log
+        """
+        binary = dovecot_binary()
+        if binary is None:
+            raise RuntimeError("dovecot is not installed")
+        self.pop3s_port = self.pop3s_port or free_port()
+        self.pop3_port = self.pop3_port or free_port()
+        for name in ("run", "state", "mail"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        configuration = self.folder / "dovecot.conf"
+        configuration.write_text(self.configuration())
+        self.process = subprocess.Popen(
+            [*(prefix or []), binary, "-F", "-c", str(configuration)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=(self.folder / "stderr").open("wb"),
+        )
+        first = self.listen.split(",")[0].strip()
+        address = "127.0.0.1" if first in ("*", "0.0.0.0") else first
+        end = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < end and self.process.poll() is None:
+            if prefix:
+                if "starting up" in self.log:
+                    time.sleep(0.3)
+                    return self
+                time.sleep(0.05)
+                continue
+            try:
+                socket.create_connection((address, self.pop3s_port), timeout=1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return self
+        self.stop()
+        raise RuntimeError(f"dovecot did not start:\n{(self.folder / 'stderr').read_text()}\n{self.log}")
+
+    def stop(self) -> None:
+        """End it, by its own process id only."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(10)
