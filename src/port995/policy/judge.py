@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The judge: a pure function from what was planned and what was seen to a verdict on every host.
+
+No clock, no network, no file; the order of the observations changes nothing. What was planned and not seen gets its
+result too: a host can't fall out of a judgement.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from ..probe.model import Observation, Target
+from .certificate import one_line, timestamp
+from .check import Check, Scope
+from .endpoints import endpoints_of, sort_out
+from .model import FOLDING_ORDER, Coverage, Disposition, HostPlan, Judgement, Result, Status, fold
+from .path import Trust
+from .profile import CheckSettings, Profile
+from .registry import all_checks
+from .subject import Endpoint, EndpointSubject, Finding, FleetSubject, HostSubject
+from .trust import Anchors
+
+S = TypeVar("S")
+
+ASSESSED = "POP3S-COV-000"
+"""The check that a host's disposition follows."""
+
+
+def judge(
+    *,
+    run_id: str,
+    plan: Sequence[HostPlan],
+    targets: Sequence[Target],
+    observations: Iterable[Observation],
+    profile: Profile,
+    anchors: Anchors,
+    at: datetime.datetime,
+    partial: bool = False,
+    problems: Sequence[str] = (),
+    expected: Mapping[str, Sequence[str]] | None = None,
+) -> Judgement:
+    """Judge one run.
+
+    :param run_id: observations of another run are kept out, and noted
+    :param plan: the population; every host of it gets results, whatever was seen
+    :param targets: the services that had to be looked at
+    :param observations: what the journals hold, in any order
+    :param profile: which checks, how heavy, with which parameters
+    :param anchors: the trust anchors that certificates must lead to
+    :param at: the clock (aware); with another one the same run can be judged as of another day
+    :param partial: hosts that were excluded do not make the run incomplete
+    :param problems: what is wrong with the journals themselves; each is an error of the fleet
+    :param expected: vantage name -> the source addresses it was told to use (none: the kernel's choice). Each of these
+        vantages owes observations of every target from each of them; what it owes and is not there is missing.
+        ``None``: what is owed is read from the observations alone, so a vantage of which all is lost is not missed.
+    :raises ValueError: ``at`` is naive
+    """
+    if at.tzinfo is None:
+        raise ValueError("the clock of a judgement needs a time zone")
+    trust = Trust(anchors, at.astimezone(datetime.timezone.utc))
+    heap = sort_out(run_id, targets, observations, expected)
+    checks = {id_: check for id_, check in all_checks().items() if id_ in profile.checks}
+    by_host: dict[str, list[Target]] = {}
+    for target in targets:
+        for name in target.hosts:
+            by_host.setdefault(name, []).append(target)
+
+    results: list[Result] = []
+    dispositions: dict[str, Disposition] = {}
+    host_status: dict[str, Status] = {}
+    reasons: dict[str, int] = {}
+    for host in plan:
+        mine, why = _judge_host(host, endpoints_of(host.name, by_host.get(host.name, ()), heap), checks, profile, trust)
+        results += mine
+        host_status[host.name] = Status.NOT_TESTED if host.excluded is not None else fold(r.status for r in mine)
+        dispositions[host.name] = _disposition(host, mine)
+        if dispositions[host.name] is not Disposition.ASSESSED:
+            reasons[why] = reasons.get(why, 0) + 1
+
+    counted = list(dispositions.values())
+    coverage = Coverage(
+        len(plan),
+        counted.count(Disposition.ASSESSED),
+        counted.count(Disposition.UNREACHABLE),
+        counted.count(Disposition.EXCLUDED),
+        dict(sorted(reasons.items())),
+    )
+    strangers = sorted(set(by_host) - set(dispositions))
+    fleet = FleetSubject(
+        len(plan),
+        str(coverage),
+        coverage.holds,
+        (*problems, *(f"a target names {name!a}, which is no host of the population" for name in strangers)),
+        heap.notes,
+        {},
+    )
+    for check in checks.values():
+        if check.scope is Scope.FLEET and check.on_fleet is not None:
+            results.append(_result(check, profile.checks[check.id], None, None, _asked(check.on_fleet, fleet))[0])
+    return Judgement(
+        run_id, profile.id, profile.sha256, timestamp(at),
+        tuple(sorted(results, key=lambda r: (r.host is not None, r.host or "", r.endpoint or "", r.check_id))),
+        dict(sorted(dispositions.items())), dict(sorted(host_status.items())), coverage, partial,
+    )  # fmt: skip
+
+
+def _judge_host(
+    plan: HostPlan, endpoints: tuple[Endpoint, ...], checks: Mapping[str, Check], profile: Profile, trust: Trust
+) -> tuple[list[Result], str]:
+    """Results of one host, and the word for why it was not assessed, if it was not."""
+    if plan.excluded is not None:
+        finding = Finding(Status.NOT_TESTED, f"excluded from this run: {plan.excluded}", reason=plan.excluded)
+        return [_result(checks[ASSESSED], profile.checks[ASSESSED], plan.name, None, [finding])[0]], plan.excluded
+    results = []
+    why = ""
+    for check in checks.values():
+        settings = profile.checks[check.id]
+        if check.on_host is not None:
+            subject = HostSubject(plan, endpoints, settings.parameters)
+            result, reason = _result(check, settings, plan.name, None, _asked(check.on_host, subject))
+            results.append(result)
+            why = reason if check.id == ASSESSED else why
+        if check.on_endpoint is not None:
+            for endpoint in endpoints:
+                question = EndpointSubject(plan, endpoint, settings.parameters, trust, trust.at)
+                findings = _asked(check.on_endpoint, question)
+                results.append(_result(check, settings, plan.name, endpoint.label, findings)[0])
+    return results, why
+
+
+def _asked(action: Callable[[S], Sequence[Finding]], subject: S) -> Sequence[Finding]:
+    """A check's findings; a check that breaks is an error of that one result, and never a pass."""
+    try:
+        return action(subject)
+    except Exception as error:  # noqa: BLE001 - one broken check must not cost the run its verdict
+        return [
+            Finding(
+                Status.ERROR,
+                f"the check itself broke ({type(error).__name__}: {one_line(error)}): report it",
+                reason="internal-error",
+            )
+        ]
+
+
+def _disposition(plan: HostPlan, results: Sequence[Result]) -> Disposition:
+    if plan.excluded is not None:
+        return Disposition.EXCLUDED
+    found = [result.status for result in results if result.check_id == ASSESSED]
+    return Disposition.ASSESSED if fold(found) is Status.PASS else Disposition.UNREACHABLE
+
+
+def _result(
+    check: Check, settings: CheckSettings, host: str | None, endpoint: str | None, findings: Sequence[Finding]
+) -> tuple[Result, str]:
+    """Fold the findings of one subject: the worst speaks, and says how many others there are."""
+    if not findings:
+        findings = [Finding(Status.NOT_TESTED, "the check found nothing to say", reason="internal-error")]
+    ordered = sorted(
+        dict.fromkeys(findings), key=lambda f: (FOLDING_ORDER.index(f.status), f.message, f.observed, f.evidence)
+    )
+    worst = ordered[0]
+    others: dict[str, int] = {}
+    for finding in ordered[1:]:
+        others[finding.status.value] = others.get(finding.status.value, 0) + 1
+    rest = f" (and {', '.join(f'{count} {word}' for word, count in others.items())} more)" if others else ""
+    evidence = dict.fromkeys(line for f in ordered if f.status is worst.status for line in f.evidence)
+    result = Result(
+        check.id,
+        check.title,
+        settings.severity,
+        worst.status,
+        host,
+        endpoint,
+        worst.message + rest,
+        worst.expected,
+        worst.observed,
+        tuple(evidence),
+        "" if worst.status in (Status.PASS, Status.NOT_APPLICABLE) else check.remediation,
+        tuple(dict.fromkeys((*check.references, *settings.references))),
+    )
+    return result, worst.reason or worst.status.value

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every check there is, and how to choose among them as with Nmap's ``--script``."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable
+
+from .check import CATEGORIES, Check
+from .checks import certificate, cleartext, coverage, pop3, port, tls
+
+MODULES = (coverage, port, tls, cleartext, certificate, pop3)
+"""The check files, in the order of a report: a file that is not listed here does not run."""
+
+ALWAYS = ("POP3S-FLT-001", "POP3S-COV-000")
+"""Checks that no choice and no profile can leave out."""
+
+MAX_EXPRESSION = 2000
+"""Characters of an expression."""
+
+
+class SelectionError(ValueError):
+    """An expression that can't be read or chooses nothing; names the word."""
+
+
+def all_checks() -> dict[str, Check]:
+    """Every check by its id, in the order of a report.
+
+    :raises ValueError: two checks have the same id (a fault of the program)
+    """
+    checks: dict[str, Check] = {}
+    for module in MODULES:
+        for check in vars(module).values():
+            if isinstance(check, Check):
+                if check.id in checks and checks[check.id] is not check:
+                    raise ValueError(f"two checks are called {check.id}")
+                checks[check.id] = check
+    return checks
+
+
+def select(expression: str) -> tuple[str, ...]:
+    """Choose checks by an expression as Nmap's ``--script`` takes it.
+
+    :param expression: ids (``POP3S-TLS-001``), globs (``POP3S-CERT-*``), categories (``safe``) and ``all``, joined by
+        ``and``, ``or`` (or a comma), ``not`` and parentheses; case does not matter
+    :returns: ids of the chosen checks, in the order of a report
+    :raises SelectionError: a word that matches nothing, bad grammar, or nothing chosen
+    """
+    checks = all_checks()
+    chosen = _Expression(expression, checks).read()
+    if not chosen:
+        raise SelectionError(f"{expression!a} chooses no check")
+    return tuple(id_ for id_ in checks if id_ in chosen)
+
+
+class _Expression:
+    """Recursive descent over the words of an expression; every rule returns a set of ids."""
+
+    def __init__(self, text: str, checks: dict[str, Check]) -> None:
+        if len(text) > MAX_EXPRESSION:
+            raise SelectionError(f"the expression is longer than {MAX_EXPRESSION} characters")
+        self._words = re.findall(r"[(),]|[^\s(),]+", text)
+        self._checks = checks
+        self._at = 0
+        self._depth = 0
+
+    def read(self) -> set[str]:
+        if not self._words:
+            raise SelectionError("the expression is empty: name checks or categories, for example `default`")
+        chosen = self._either()
+        if self._at < len(self._words):
+            raise SelectionError(f"{self._words[self._at]!a} is not expected here: join words by and, or, not")
+        return chosen
+
+    def _next_is(self, *words: str) -> bool:
+        return self._at < len(self._words) and self._words[self._at].lower() in words
+
+    def _either(self) -> set[str]:
+        chosen = self._both()
+        while self._next_is("or", ","):
+            self._at += 1
+            chosen = chosen | self._both()
+        return chosen
+
+    def _both(self) -> set[str]:
+        chosen = self._one()
+        while self._next_is("and"):
+            self._at += 1
+            chosen = chosen & self._one()
+        return chosen
+
+    def _one(self) -> set[str]:
+        if self._at >= len(self._words):
+            raise SelectionError("the expression ends where a check or a category is expected")
+        word = self._words[self._at]
+        self._at += 1
+        if word.lower() == "not":
+            return self._nested(lambda: set(self._checks) - self._one())
+        if word == "(":
+            chosen = self._nested(self._either)
+            if not self._next_is(")"):
+                raise SelectionError("a closing parenthesis is missing")
+            self._at += 1
+            return chosen
+        if word.lower() in ("and", "or", ",", ")"):
+            raise SelectionError(f"{word!a} stands where a check or a category is expected")
+        return self._named(word)
+
+    def _nested(self, rule: Callable[[], set[str]]) -> set[str]:
+        self._depth += 1
+        if self._depth > 50:
+            raise SelectionError("the expression is nested more than 50 deep")
+        chosen = rule()
+        self._depth -= 1
+        return chosen
+
+    def _named(self, word: str) -> set[str]:
+        lowered = word.lower()
+        if lowered == "all":
+            return set(self._checks)
+        if lowered in CATEGORIES:
+            return {id_ for id_, check in self._checks.items() if lowered in check.categories}
+        chosen = {id_ for id_ in self._checks if fnmatch.fnmatchcase(id_.lower(), lowered)}
+        if not chosen:
+            raise SelectionError(f"{word!a} is no check and no category ({', '.join(CATEGORIES)}, all)")
+        return chosen

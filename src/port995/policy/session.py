@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The frame of every check that looks into a session: what happens where there was none to look into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..probe.model import Observation, Pop3Dialogue, TlsSession
+from .model import Intent, Status
+from .reach import CLOSED, FILTERED, OPEN, port_seen, port_status
+from .subject import EndpointSubject, Finding, quoted, seen_from
+
+Decide = Callable[[EndpointSubject, Observation], Finding]
+
+APPLIES = "where the port is not proven shut as intended"
+
+
+def each_session(decide: Decide) -> Callable[[EndpointSubject], Sequence[Finding]]:
+    """Ask ``decide`` about every session with the TLS port, and answer for those that never were.
+
+    A port that is shut as its owner wants it is ``not_applicable``, by that observed fact; a port that was not reached
+    otherwise, or an observation that is missing, is ``not_tested``.
+    """
+
+    def action(subject: EndpointSubject) -> Sequence[Finding]:
+        endpoint, intent = subject.endpoint, subject.plan.intent
+        findings = [not_reached(words) for words in endpoint.missing_sessions]
+        if not endpoint.sessions and not findings:
+            findings.append(not_reached("no observation in the journal"))
+        if intent is Intent.INTERNAL and not any(o.vantage.side == "inside" for o in endpoint.sessions):
+            findings.append(not_reached("nothing looked at it from inside"))
+        for seen in endpoint.sessions:
+            port = port_seen(seen)
+            outside = intent is Intent.INTERNAL and seen.vantage.side == "outside"
+            if port.state == OPEN:
+                findings.append(decide(subject, seen))
+            elif port.state == CLOSED and (intent is Intent.CLOSED or outside):
+                findings.append(_shut(port.words))
+            elif port.state == FILTERED and outside:
+                findings.append(_shut(port.words))
+            elif port.state == FILTERED and intent is Intent.CLOSED and port_status(intent, endpoint) is Status.PASS:
+                findings.append(_shut(port.words))
+            else:
+                findings.append(not_reached(port.words))
+        return findings
+
+    return action
+
+
+def not_reached(words: str) -> Finding:
+    """Nothing to look into."""
+    return Finding(Status.NOT_TESTED, f"endpoint was not reached: {words}", observed=words, reason="not-reached")
+
+
+def _shut(words: str) -> Finding:
+    return Finding(Status.NOT_APPLICABLE, f"the port is shut as intended: {words}", observed=words)
+
+
+def not_tested(seen: Observation, words: str) -> Finding:
+    """No evidence either way, with the reason and where it was looked from."""
+    return Finding(Status.NOT_TESTED, f"{words} {seen_from(seen)}", observed=words)
+
+
+def completed_tls(seen: Observation) -> TlsSession | Finding:
+    """The TLS session, or why there is none to look into."""
+    tls = seen.tls
+    if tls is not None and tls.outcome == "completed":
+        return tls
+    return not_tested(seen, f"no TLS session: {tls_words(seen)}")
+
+
+def tls_words(seen: Observation) -> str:
+    """How the handshake ended, in words."""
+    tls = seen.tls
+    if tls is None:
+        return f"no handshake is recorded{f' ({seen.not_tested})' if seen.not_tested else ''}"
+    ended = {
+        "completed": "the handshake completed",
+        "alert": f"the server refused the handshake with alert {tls.alert}",
+        "eof": "the connection was closed in the handshake",
+        "reset": "the connection was reset in the handshake",
+        "timeout": "the handshake did not end in time",
+        "not-tls": "something else than TLS was spoken",
+        "failed": "the TLS library gave up",
+        "not-tested": "the handshake was not tried",
+    }.get(tls.outcome, f"the handshake's outcome is {quoted(tls.outcome)}")
+    hint = " before one octet came, as a throttle does it" if _silent(tls) else ""
+    return ended + hint + (f" ({quoted(tls.detail, 120)})" if tls.detail else "")
+
+
+def _silent(tls: TlsSession) -> bool:
+    return tls.outcome in ("eof", "timeout", "reset") and tls.octets_received == 0
+
+
+def dialogue_inside_tls(seen: Observation) -> Pop3Dialogue | Finding:
+    """The POP3 dialogue inside TLS, or why there is none."""
+    tls = completed_tls(seen)
+    if isinstance(tls, Finding):
+        return tls
+    if seen.pop3 is None or seen.pop3.outcome == "not-tested":
+        return not_tested(seen, "no POP3 dialogue is recorded inside TLS")
+    return seen.pop3

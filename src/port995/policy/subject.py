@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a check is asked about, and how it answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+
+from ..probe.model import Observation, Target
+from .model import HostPlan, Status
+from .path import Trust
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What a check says of one subject, before findings of the same subject fold into a `Result`."""
+
+    status: Status
+    message: str
+    """One line: what was seen, from where, what to do."""
+
+    expected: str = ""
+    observed: str = ""
+    evidence: tuple[str, ...] = ()
+    reason: str = ""
+    """Short word for counting (``no-response``, ``not-found``), where something was not assessed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """One service of one host at one address, with everything that was seen of it."""
+
+    label: str
+    """``address:port``, IPv6 in brackets, ``/server-name`` where one is expected."""
+
+    targets: tuple[Target, ...]
+    address: str | None
+    """IP address; ``None``: the name gave none."""
+
+    sessions: tuple[Observation, ...] = ()
+    """Observations of the service with TLS from the first byte, in a fixed order."""
+
+    companions: tuple[Observation, ...] = ()
+    """Observations of clear-text POP3 beside it."""
+
+    missing_sessions: tuple[str, ...] = ()
+    """Observations that had to be in the journal and are not, in words."""
+
+    missing_companions: tuple[str, ...] = ()
+
+    @property
+    def looks_at_pop3(self) -> bool:
+        """Whether clear-text POP3 was to be looked at in every target of it."""
+        return all(target.pop3_port is not None for target in self.targets)
+
+
+@dataclasses.dataclass(frozen=True)
+class EndpointSubject:
+    """The question of an endpoint check."""
+
+    plan: HostPlan
+    endpoint: Endpoint
+    parameters: Mapping[str, object]
+    trust: Trust
+    at: datetime.datetime
+
+    def number(self, name: str) -> float:
+        """A numeric parameter; the profile was validated, so another type is a fault of the program."""
+        value = self.parameters[name]
+        if isinstance(value, (int, float)):
+            return value
+        raise TypeError(f"parameter {name} is no number")
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """A parameter that is a list of words."""
+        value = self.parameters[name]
+        if isinstance(value, (list, tuple)):
+            return tuple(str(word) for word in value)
+        raise TypeError(f"parameter {name} is no list")
+
+
+@dataclasses.dataclass(frozen=True)
+class HostSubject:
+    """The question of a host check."""
+
+    plan: HostPlan
+    endpoints: tuple[Endpoint, ...]
+    parameters: Mapping[str, object]
+
+
+@dataclasses.dataclass(frozen=True)
+class FleetSubject:
+    """The question of a fleet check."""
+
+    inventory: int
+    """Hosts of the population, as planned."""
+
+    equation: str
+    equation_holds: bool
+    problems: tuple[str, ...]
+    """What is wrong with the journal or the run itself."""
+
+    notes: tuple[str, ...]
+    """Oddities that were kept out of the judgement."""
+
+    parameters: Mapping[str, object]
+
+
+def quoted(text: str | None, limit: int = 80) -> str:
+    """Text from a host, fit to stand inside a message: quoted, control characters escaped, cut."""
+    if text is None:
+        return "nothing"
+    return ascii(text[:limit]) + (" (cut)" if len(text) > limit else "")
+
+
+def seen_from(observation: Observation) -> str:
+    """Where an observation was made from, in words."""
+    source = observation.source_address
+    side = "" if observation.vantage.side == "undeclared" else f" ({observation.vantage.side})"
+    return f"from {observation.vantage.name}{side}" + (f", source {source}" if source else "")
