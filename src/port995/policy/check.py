@@ -74,9 +74,17 @@ class Check:
 
 
 def endpoint_check(
-    *, id: str, title: str, severity: Severity, categories: tuple[str, ...], rationale: str, remediation: str,  # noqa: A002
-    references: tuple[str, ...], applies: str, parameters: dict[str, Parameter] | None = None,
-) -> Callable[[Callable[[EndpointSubject], Sequence[Finding]]], Check]:  # fmt: skip
+    *,
+    id: str,  # noqa: A002 - the field's own word
+    title: str,
+    severity: Severity,
+    categories: tuple[str, ...],
+    rationale: str,
+    remediation: str,
+    references: tuple[str, ...],
+    applies: str,
+    parameters: dict[str, Parameter] | None = None,
+) -> Callable[[Callable[[EndpointSubject], Sequence[Finding]]], Check]:
     """Make a `Check` of a function that looks at one endpoint."""
 
     def make(action: Callable[[EndpointSubject], Sequence[Finding]]) -> Check:
@@ -89,9 +97,15 @@ def endpoint_check(
 
 
 def host_check(
-    *, id: str, title: str, severity: Severity, categories: tuple[str, ...], rationale: str, remediation: str,  # noqa: A002
+    *,
+    id: str,  # noqa: A002 - the field's own word
+    title: str,
+    severity: Severity,
+    categories: tuple[str, ...],
+    rationale: str,
+    remediation: str,
     references: tuple[str, ...],
-) -> Callable[[Callable[[HostSubject], Sequence[Finding]]], Check]:  # fmt: skip
+) -> Callable[[Callable[[HostSubject], Sequence[Finding]]], Check]:
     """Make a `Check` of a function that looks at one host."""
 
     def make(action: Callable[[HostSubject], Sequence[Finding]]) -> Check:
@@ -104,9 +118,15 @@ def host_check(
 
 
 def fleet_check(
-    *, id: str, title: str, severity: Severity, categories: tuple[str, ...], rationale: str, remediation: str,  # noqa: A002
+    *,
+    id: str,  # noqa: A002 - the field's own word
+    title: str,
+    severity: Severity,
+    categories: tuple[str, ...],
+    rationale: str,
+    remediation: str,
     references: tuple[str, ...],
-) -> Callable[[Callable[[FleetSubject], Sequence[Finding]]], Check]:  # fmt: skip
+) -> Callable[[Callable[[FleetSubject], Sequence[Finding]]], Check]:
     """Make a `Check` of a function that looks at the whole run."""
 
     def make(action: Callable[[FleetSubject], Sequence[Finding]]) -> Check:

@@ -27,7 +27,8 @@ def gate(judgement: Judgement, *, fail_on: Severity = Severity.LOW) -> GateVerdi
     excluded = {host for host, what in judgement.dispositions.items() if what is Disposition.EXCLUDED}
     fails, questions = [], []
     for result in judgement.results:
-        line = f"{result.host or 'fleet'}{f' {result.endpoint}' if result.endpoint else ''}: {result.check_id} {result.status.value}: {result.message}"
+        where = " ".join(filter(None, (result.host or "fleet", result.endpoint)))
+        line = f"{where}: {result.check_id} {result.status.value}: {result.message}"
         if result.status is Status.FAIL:
             if SEVERITIES.index(result.severity) <= SEVERITIES.index(fail_on):
                 fails.append(line)
@@ -37,9 +38,8 @@ def gate(judgement: Judgement, *, fail_on: Severity = Severity.LOW) -> GateVerdi
     if coverage.inventory == 0:
         gaps.append("the population is empty: nothing was assessed")
     if excluded and not judgement.partial:
-        gaps.append(
-            f"{len(excluded)} hosts were excluded, and a partial run was not asked for: {', '.join(sorted(excluded)[:MAX_LISTED])}"
-        )
+        named = ", ".join(sorted(excluded)[:MAX_LISTED])
+        gaps.append(f"{len(excluded)} hosts were excluded, and a partial run was not asked for: {named}")
     if coverage.unreachable:
         gaps.append(f"{coverage.unreachable} of {coverage.inventory} hosts were not assessed")
     told = {result.host for result in judgement.results}

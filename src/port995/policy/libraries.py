@@ -52,6 +52,17 @@ else:
         verification = _Missing("cryptography", str(error))
 
 __all__ = [
-    "LibraryMissing", "dsa", "ec", "ed448", "ed25519", "hashes", "oid", "padding", "rsa", "serialization", "verification",
-    "x509", "yaml",
-]  # fmt: skip
+    "LibraryMissing",
+    "dsa",
+    "ec",
+    "ed448",
+    "ed25519",
+    "hashes",
+    "oid",
+    "padding",
+    "rsa",
+    "serialization",
+    "verification",
+    "x509",
+    "yaml",
+]

@@ -74,8 +74,27 @@ class Trust:
     def deviations(self, chain: tuple[str, ...]) -> tuple[str, ...]:
         """Where the path of a chain departs from the Web PKI profile; see `deviations`."""
         if chain not in self._deviations:
-            self._deviations[chain] = deviations(self.path(chain))
+            path = self.path(chain)
+            self._deviations[chain] = deviations(path) or self._strictly(path, self.facts(chain[0]))
         return self._deviations[chain]
+
+    def _strictly(self, path: PathResult, leaf: CertificateFacts) -> tuple[str, ...]:
+        """What the verifier's own Web PKI defaults say of a path in which `deviations` finds nothing."""
+        name: x509.DNSName | x509.IPAddress
+        if len(path.chain) < 2 or path.clock is None:
+            return ()
+        try:
+            if leaf.dns_names:
+                name = x509.DNSName(leaf.dns_names[0].replace("*", "any", 1))
+            elif leaf.ip_addresses:
+                name = x509.IPAddress(leaf.ip_addresses[0])
+            else:
+                return ("leaf: has no subjectAltName with a DNS name or an IP address",)
+            builder = verification.PolicyBuilder().store(verification.Store([path.chain[-1]])).time(_naive(path.clock))
+            builder.build_server_verifier(name).verify(path.chain[0], list(path.chain[1:-1]))
+        except Exception as error:  # noqa: BLE001 - a refusal, or hostile names
+            return (f"a strict verifier says: {one_line(error)}",)
+        return ()
 
     def is_anchor(self, facts: CertificateFacts) -> bool:
         """Whether this very certificate is a trust anchor."""
@@ -103,7 +122,7 @@ class Trust:
             verifier = (
                 verification.PolicyBuilder()
                 .store(self._store)
-                .time(clock.astimezone(datetime.timezone.utc).replace(tzinfo=None))
+                .time(_naive(clock))
                 .max_chain_depth(MAX_DEPTH)
                 .extension_policies(ca_policy=_ca_policy(), ee_policy=_leaf_policy())
                 # The verifier for clients, since it takes no name: names are a check of their own. What a server's
@@ -132,7 +151,8 @@ class Trust:
         self, reason: str, leaf: CertificateFacts, sent: list[CertificateFacts], clock: datetime.datetime, clamped: bool
     ) -> PathResult:
         """Tell a chain that is bad from an algorithm that the verifier does not know."""
-        weak = sorted({f.signature for f in (leaf, *sent) if f.signature_hash in WEAK_HASHES and not self.is_anchor(f)})
+        relied_on = (leaf, *(facts for facts in sent if not facts.self_issued))
+        weak = sorted({facts.signature for facts in relied_on if facts.signature_hash in WEAK_HASHES})
         if weak:
             return PathResult(
                 Status.FAIL, f"no path that rests on sound signatures: {', '.join(weak)}", (), clock, clamped
@@ -151,6 +171,11 @@ class Trust:
                 else "the certificates sent lead to no trust anchor", (), clock, clamped,
             )  # fmt: skip
         return PathResult(Status.FAIL, reason, (), clock, clamped)
+
+
+def _naive(moment: datetime.datetime) -> datetime.datetime:
+    """The verifier takes UTC without a zone."""
+    return moment.astimezone(datetime.timezone.utc).replace(tzinfo=None)
 
 
 def _ca_policy() -> verification.ExtensionPolicy:

@@ -159,8 +159,9 @@ def _must_answer(seen: Observation, endpoint: Endpoint) -> Finding:
         return _finding(
             Status.UNREACHABLE,
             f"expected open, no answer: {port.words}; check the route, the firewall and that the host is up",
-            port.reason, port.words,
-        )  # fmt: skip
+            port.reason,
+            port.words,
+        )
     return _finding(port.status, f"expected open, can't tell: {port.words}", port.reason, port.words)
 
 
@@ -178,10 +179,13 @@ def _internal(endpoint: Endpoint) -> list[Finding]:
             )
         )
     for seen in undeclared:
-        findings.append(_finding(
-            Status.NOT_TESTED,
-            f"{port_seen(seen).words}: declare whether that vantage is inside or outside", "undeclared-side",
-        ))  # fmt: skip
+        findings.append(
+            _finding(
+                Status.NOT_TESTED,
+                f"{port_seen(seen).words}: declare whether that vantage is inside or outside",
+                "undeclared-side",
+            )
+        )
     shut: list[Observation] = []
     for seen in outside:
         port = port_seen(seen)
@@ -202,11 +206,14 @@ def _internal(endpoint: Endpoint) -> list[Finding]:
             shut.append(seen)
     sources = witnesses(shut)
     if len(sources) < WITNESSES:
-        findings.append(_finding(
-            Status.NOT_TESTED,
-            f"no answer to {len(sources)} outside source addresses, {WITNESSES} are needed: to one alone a ban looks"
-            " the same; probe from another", "one-source",
-        ))  # fmt: skip
+        findings.append(
+            _finding(
+                Status.NOT_TESTED,
+                f"no answer to {len(sources)} outside source addresses, {WITNESSES} are needed: to one a ban looks"
+                " the same; probe from another",
+                "one-source",
+            )
+        )
     elif not findings or fold(f.status for f in findings) is Status.PASS:
         findings.append(
             _finding(
@@ -223,9 +230,14 @@ def _closed(endpoint: Endpoint) -> list[Finding]:
     for seen in endpoint.sessions:
         port = port_seen(seen)
         if port.state == OPEN:
-            findings.append(_finding(
-                Status.FAIL, f"expected closed, is {port.words}; stop the service or close the firewall", port.reason, port.words,
-            ))  # fmt: skip
+            findings.append(
+                _finding(
+                    Status.FAIL,
+                    f"expected closed, is {port.words}; stop the service or close the firewall",
+                    port.reason,
+                    port.words,
+                )
+            )
         elif port.state == UNTOLD:
             findings.append(
                 _finding(port.status, f"expected closed, can't tell: {port.words}", port.reason, port.words)
@@ -238,17 +250,25 @@ def _closed(endpoint: Endpoint) -> list[Finding]:
     alive = any(port_seen(o).state in (OPEN, CLOSED) for o in (*endpoint.sessions, *endpoint.companions))
     sources = witnesses(shut)
     if not alive:
-        findings.append(_finding(
-            Status.UNREACHABLE,
-            f"silence alone does not prove it closed: {words}, and nothing shows that the host is alive at this address;"
-            " check that it is up and that the address is its own", port_seen(shut[0]).reason, words,
-        ))  # fmt: skip
+        findings.append(
+            _finding(
+                Status.UNREACHABLE,
+                f"silence alone does not prove it closed: {words}, and nothing shows that the host is alive there;"
+                " check that it is up and that the address is its own",
+                port_seen(shut[0]).reason,
+                words,
+            )
+        )
     elif len(sources) < WITNESSES:
-        findings.append(_finding(
-            Status.NOT_TESTED,
-            f"no answer to {len(sources)} known source addresses, {WITNESSES} are needed: to one alone a ban looks the same"
-            f" ({words}); probe again with a second --source or vantage", "one-source", words,
-        ))  # fmt: skip
+        findings.append(
+            _finding(
+                Status.NOT_TESTED,
+                f"no answer to {len(sources)} known source addresses, {WITNESSES} are needed: to one a ban looks alike"
+                f" ({words}); probe again with a second --source or vantage",
+                "one-source",
+                words,
+            )
+        )
     elif not findings:
         findings.append(
             _finding(

@@ -34,17 +34,21 @@ def each_session(decide: Decide) -> Callable[[EndpointSubject], Sequence[Finding
             outside = intent is Intent.INTERNAL and seen.vantage.side == "outside"
             if port.state == OPEN:
                 findings.append(decide(subject, seen))
-            elif port.state == CLOSED and (intent is Intent.CLOSED or outside):
-                findings.append(_shut(port.words))
-            elif port.state == FILTERED and outside:
-                findings.append(_shut(port.words))
-            elif port.state == FILTERED and intent is Intent.CLOSED and port_status(intent, endpoint) is Status.PASS:
+            elif _shut_as_intended(port.state, outside, subject):
                 findings.append(_shut(port.words))
             else:
                 findings.append(not_reached(port.words))
         return findings
 
     return action
+
+
+def _shut_as_intended(state: str, outside: bool, subject: EndpointSubject) -> bool:
+    """Whether the owner wants the port shut to this observation, and it is; silence needs a proof."""
+    intent = subject.plan.intent
+    if intent is Intent.CLOSED:
+        return state == CLOSED or (state == FILTERED and port_status(intent, subject.endpoint) is Status.PASS)
+    return outside and state in (CLOSED, FILTERED)
 
 
 def not_reached(words: str) -> Finding:

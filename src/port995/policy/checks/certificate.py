@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 from ...probe.model import Observation, TlsSession
@@ -47,7 +48,7 @@ def _with_leaf(decide: Decide) -> Callable[[EndpointSubject, Observation], Findi
     severity=Severity.CRITICAL,
     categories=("default", "safe"),
     rationale="A client that accepts another name's certificate talks to anybody.",
-    remediation="Get a certificate whose subjectAltName holds the name that clients use, or set pop3s_server_name to that name.",
+    remediation="Get a certificate whose subjectAltName holds the name clients use, or set pop3s_server_name to it.",
     references=("RFC 9525 section 6", "RFC 7817 section 3", "RFC 8314 section 3.1"),
     applies=APPLIES,
 )
@@ -93,7 +94,7 @@ def name_matches(subject: EndpointSubject, seen: Observation, tls: TlsSession, l
     severity=Severity.HIGH,
     categories=("default", "safe"),
     rationale="Without a path to an anchor that clients trust, anybody can make the certificate.",
-    remediation="Send the intermediate certificates, use a CA that clients trust, or give this audit the CA file of the private CA.",
+    remediation="Send the intermediate certificates, use a CA that clients trust, or give the private CA's file here.",
     references=("RFC 5280 section 6", "RFC 8314 section 4.4", "PCI DSS 4.0.1 4.2.1"),
     applies=APPLIES,
 )
@@ -290,7 +291,7 @@ def chain_order(subject: EndpointSubject, seen: Observation, tls: TlsSession, le
         )
     chain = [subject.trust.facts(text) for text in tls.certificates]
     lines = tuple(f"{n} subject {f.subject} issuer {f.issuer}" for n, f in enumerate(chain))
-    for number, (child, parent) in enumerate(zip(chain, chain[1:], strict=False), 1):
+    for number, (child, parent) in enumerate(itertools.pairwise(chain), 1):
         if parent.transport_problem:
             return Finding(
                 Status.ERROR,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clear text: none on the POP3S port, and no password over the POP3 port beside it. A password is never sent to find out."""
+"""Clear text: none on the POP3S port, and no password over the POP3 port beside it. No password is sent to find out."""
 
 from __future__ import annotations
 
@@ -74,9 +74,14 @@ def _each_companion(
             elif proof:
                 findings.append(Finding(shut, f"the clear-text port is shut ({proof}): {port.words}", "", port.words))
             elif port.state == CLOSED:
-                findings.append(Finding(
-                    Status.NOT_TESTED, f"the clear-text port is {port.words}; that may be a ban: probe from a second --source", "", port.words,
-                ))  # fmt: skip
+                findings.append(
+                    Finding(
+                        Status.NOT_TESTED,
+                        f"the clear-text port is {port.words}; it may be a ban: use a second --source",
+                        "",
+                        port.words,
+                    )
+                )
             else:
                 findings.append(
                     Finding(Status.NOT_TESTED, f"the clear-text port was not reached: {port.words}", "", port.words)
@@ -121,12 +126,14 @@ def _login_in_clear(subject: EndpointSubject, seen: Observation) -> Finding:
             Status.FAIL,
             f"expected no login before STLS, {' and '.join(ways)} are offered in clear text {seen_from(seen)}{caveat};"
             " Dovecot: disable_plaintext_auth = yes (2.4: auth_allow_cleartext = no)",
-            expected, f"offered: {', '.join(ways)}", evidence,
-        )  # fmt: skip
+            expected,
+            f"offered: {', '.join(ways)}",
+            evidence,
+        )
     if dialogue.capa_status != "listed" or not dialogue.capabilities:
         return not_tested(
             seen,
-            f"CAPA is {dialogue.capa_status}, so whether a clear-text login is taken can't be told without trying one",
+            f"CAPA is {dialogue.capa_status}: whether a clear-text login is taken can't be told without one",
         )
     return Finding(
         Status.PASS,
@@ -151,9 +158,12 @@ def _stls_offered(subject: EndpointSubject, seen: Observation) -> Finding:
         return dialogue
     if dialogue.octets_after_stls:
         return Finding(
-            Status.FAIL, f"octets stood behind the answer to STLS: {quoted(dialogue.octets_after_stls)} {seen_from(seen)}",
-            expected, quoted(dialogue.octets_after_stls), (dialogue.octets_after_stls,),
-        )  # fmt: skip
+            Status.FAIL,
+            f"octets behind the answer to STLS: {quoted(dialogue.octets_after_stls)} {seen_from(seen)}",
+            expected,
+            quoted(dialogue.octets_after_stls),
+            (dialogue.octets_after_stls,),
+        )
     names = [c.name.upper() for c in dialogue.capabilities]
     refused = (dialogue.stls_reply or "").upper().startswith("-ERR")
     if refused or (dialogue.capa_status == "listed" and names and "STLS" not in names):
@@ -175,7 +185,10 @@ clear_text_login = endpoint_check(
     severity=Severity.HIGH,
     categories=("default", "safe", "auth"),
     rationale="The port beside POP3S takes the same passwords; offered in clear text they are read on the way.",
-    remediation="Refuse logins before STLS (Dovecot: disable_plaintext_auth = yes; 2.4: auth_allow_cleartext = no), or shut the port.",
+    remediation=(
+        "Refuse logins before STLS (Dovecot: disable_plaintext_auth = yes; 2.4: auth_allow_cleartext = no), or shut the"
+        " port."
+    ),
     references=(
         "RFC 8314 section 4.1",
         "RFC 2595 section 2.3",

@@ -122,8 +122,8 @@ def capabilities_listed(subject: EndpointSubject, seen: Observation) -> Finding:
     title="STLS is not offered inside TLS",
     severity=Severity.MEDIUM,
     categories=("default", "safe"),
-    rationale="A server that offers TLS inside TLS does not know its own state: a proxy before it speaks clear text to it.",
-    remediation="Let the proxy tell the server that the connection is secured (Dovecot: haproxy = yes with ssl, or login_trusted_networks).",
+    rationale="A server that offers TLS inside TLS does not know its state: a proxy before it speaks clear text to it.",
+    remediation="Let the proxy tell the server that the connection is secured (Dovecot: haproxy = yes).",
     references=("RFC 2595 section 4", "RFC 8314 section 3.1"),
     applies=APPLIES,
 )
