@@ -151,6 +151,11 @@ def _disposition(plan: HostPlan, results: Sequence[Result]) -> Disposition:
     return Disposition.ASSESSED if fold(found) is Status.PASS else Disposition.UNREACHABLE
 
 
+def _one_line(message: str) -> str:
+    """A message on one line: whatever came from outside with control characters is shown, not obeyed."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
+
+
 def _result(
     check: Check, settings: CheckSettings, host: str | None, endpoint: str | None, findings: Sequence[Finding]
 ) -> tuple[Result, str]:
@@ -173,7 +178,7 @@ def _result(
         worst.status,
         host,
         endpoint,
-        worst.message + rest,
+        _one_line(worst.message + rest),
         worst.expected,
         worst.observed,
         tuple(evidence),

@@ -209,7 +209,7 @@ def _parse(raw: bytes, source: str) -> object:
             return super().construct_mapping(node, deep)
 
     try:
-        return yaml.load(raw, Loader=Strict)  # noqa: S506 - a subclass of SafeLoader
+        return yaml.load(raw, Loader=Strict)  # a subclass of SafeLoader
     except yaml.YAMLError as error:
         raise ProfileError(f"{source}: is no YAML: {' '.join(str(error).split())[:300]}") from error
     except (ValueError, RecursionError) as error:

@@ -40,9 +40,16 @@ def name(text: str) -> x509.Name:
 
 def usage(**bits: bool) -> x509.KeyUsage:
     every = (
-        "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
-        "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
-    )  # fmt: skip
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
     return x509.KeyUsage(**{bit: bits.get(bit, False) for bit in every})
 
 
@@ -92,15 +99,19 @@ def authority_key(subject: str = "Good CA", kind: str = "ec") -> Any:
 def intermediate(subject: str = "Good Intermediate", issuer: str = "Good CA", *, ca: bool = True) -> x509.Certificate:
     own = key("ec", subject)
     return make(
-        subject, issuer, own, authority_key(issuer),
+        subject,
+        issuer,
+        own,
+        authority_key(issuer),
         [
             (x509.BasicConstraints(ca, None), True),
             (usage(key_cert_sign=True, crl_sign=True), True),
             (x509.SubjectKeyIdentifier.from_public_key(own.public_key()), False),
             (x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key(issuer).public_key()), False),
         ],
-        start=NOW - 200 * DAY, end=NOW + 900 * DAY,
-    )  # fmt: skip
+        start=NOW - 200 * DAY,
+        end=NOW + 900 * DAY,
+    )
 
 
 def leaf(

@@ -11,9 +11,17 @@ from port995.policy.judge import judge
 from port995.policy.model import HostPlan, Intent, Judgement, Result
 from port995.policy.profile import Profile, load_profile
 from port995.probe.model import (
-    OBSERVATION_SCHEMA, Capability, Connection, Observation, Pop3Dialogue, Resolution, Target, TcpConnect, TlsSession,
+    OBSERVATION_SCHEMA,
+    Capability,
+    Connection,
+    Observation,
+    Pop3Dialogue,
+    Resolution,
+    Target,
+    TcpConnect,
+    TlsSession,
     Vantage,
-)  # fmt: skip
+)
 
 from .certificates import NAME, NOW, anchors, chain, good_leaf
 
@@ -32,33 +40,57 @@ CAPABILITIES = (Capability("UIDL"), Capability("TOP"), Capability("USER"), Capab
 BEFORE_STLS = (Capability("UIDL"), Capability("STLS"), Capability("SASL", ()))
 
 GOOD_POP3 = Pop3Dialogue(
-    "completed", greeting="+OK ready", greeting_status="+OK", capa_status="listed", capabilities=CAPABILITIES,
-    capa_reply="+OK", quit_reply="+OK bye",
-)  # fmt: skip
+    "completed",
+    greeting="+OK ready",
+    greeting_status="+OK",
+    capa_status="listed",
+    capabilities=CAPABILITIES,
+    capa_reply="+OK",
+    quit_reply="+OK bye",
+)
 GOOD_CLEAR = dataclasses.replace(GOOD_POP3, capabilities=BEFORE_STLS, stls_reply="+OK begin")
 
 
 def good_tls() -> TlsSession:
     return TlsSession(
-        "completed", octets_received=3000, server_name_sent=NAME, version="TLSv1.3",
-        cipher_suite="TLS_AES_256_GCM_SHA384", certificates=chain(good_leaf()), chain_source="handshake",
-    )  # fmt: skip
+        "completed",
+        octets_received=3000,
+        server_name_sent=NAME,
+        version="TLSv1.3",
+        cipher_suite="TLS_AES_256_GCM_SHA384",
+        certificates=chain(good_leaf()),
+        chain_source="handshake",
+    )
 
 
 def target(hosts: tuple[str, ...] = ("mx",), address: str = "192.0.2.1", **options: Any) -> Target:
     return Target(hosts, address, **{"server_name": NAME, **options})
 
 
-def session(aim: Target | None = None, source: str = "198.51.100.1", vantage: Vantage = CONTROLLER, **changes: Any) -> Observation:
+def session(
+    aim: Target | None = None, source: str = "198.51.100.1", vantage: Vantage = CONTROLLER, **changes: Any
+) -> Observation:
     """A good session with the POP3S port; ``changes`` replace its fields."""
     aim = aim or target()
     address = changes.pop("address", aim.address)
     seen = Observation(
-        OBSERVATION_SCHEMA, RUN, aim, "pop3s", aim.port, vantage, source, "2026-11-24T11:00:02.000Z",
-        "2026-11-24T11:00:03.000Z", Resolution("numeric", (address,) if address else ()), address,
-        None if address is None else 6 if ":" in address else 4, tcp=OPEN, tls=good_tls(), pop3=GOOD_POP3,
+        OBSERVATION_SCHEMA,
+        RUN,
+        aim,
+        "pop3s",
+        aim.port,
+        vantage,
+        source,
+        "2026-11-24T11:00:02.000Z",
+        "2026-11-24T11:00:03.000Z",
+        Resolution("numeric", (address,) if address else ()),
+        address,
+        None if address is None else 6 if ":" in address else 4,
+        tcp=OPEN,
+        tls=good_tls(),
+        pop3=GOOD_POP3,
         connections=(Connection("TLS and POP3 session", address or "", aim.port, source),),
-    )  # fmt: skip
+    )
     return dataclasses.replace(seen, **changes)
 
 
@@ -67,16 +99,24 @@ def unanswered(tcp: TcpConnect, *args: Any, **options: Any) -> Observation:
     return session(*args, **{"tcp": tcp, "tls": None, "pop3": None, **options})
 
 
-def companion(aim: Target | None = None, source: str = "198.51.100.1", vantage: Vantage = CONTROLLER, **changes: Any) -> Observation:
+def companion(
+    aim: Target | None = None, source: str = "198.51.100.1", vantage: Vantage = CONTROLLER, **changes: Any
+) -> Observation:
     """Clear-text POP3 beside it, as it should be: STLS offered, no login before it."""
     aim = aim or target()
     base = session(aim, source, vantage)
     return dataclasses.replace(
-        base, **{
-            "service": "pop3", "port": aim.pop3_port or 0, "started": "2026-11-24T11:00:00.000Z",
-            "ended": "2026-11-24T11:00:01.000Z", "pop3": None, "clear": GOOD_CLEAR, **changes,
+        base,
+        **{
+            "service": "pop3",
+            "port": aim.pop3_port or 0,
+            "started": "2026-11-24T11:00:00.000Z",
+            "ended": "2026-11-24T11:00:01.000Z",
+            "pop3": None,
+            "clear": GOOD_CLEAR,
+            **changes,
         },
-    )  # fmt: skip
+    )
 
 
 def refused_companion(*args: Any, **options: Any) -> Observation:
@@ -94,9 +134,13 @@ def judged(
 ) -> Judgement:
     plan = [HostPlan("mx", intent)] if plan is None else plan
     return judge(
-        run_id=RUN, plan=plan, targets=[target()] if targets is None else targets, observations=observations,
-        profile=profile, **{"anchors": anchors(), "at": NOW, **options},
-    )  # fmt: skip
+        run_id=RUN,
+        plan=plan,
+        targets=[target()] if targets is None else targets,
+        observations=observations,
+        profile=profile,
+        **{"anchors": anchors(), "at": NOW, **options},
+    )
 
 
 def results_of(judgement: Judgement, check: str, host: str | None = "mx") -> list[Result]:

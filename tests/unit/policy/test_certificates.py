@@ -15,8 +15,21 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from port995.policy.certificate import read_certificate, read_der
 
 from .certificates import (
-    DAY, NAME, NOW, anchors, authority, authority_key, chain, der, good_leaf, intermediate, key, leaf, make, usage,
-)  # fmt: skip
+    DAY,
+    NAME,
+    NOW,
+    anchors,
+    authority,
+    authority_key,
+    chain,
+    der,
+    good_leaf,
+    intermediate,
+    key,
+    leaf,
+    make,
+    usage,
+)
 from .seen import companion, good_tls, judged, result_of, session, status_of, target
 
 
@@ -101,7 +114,8 @@ def test_plain_private_ca_is_welcome_and_its_deviations_are_listed():
 
 def test_every_deviation_is_listed():
     result = result_of(
-        shown(leaf("Plain CA", identifiers=False, purpose=None), trusted=[authority("Plain CA", plain=True)]), "CERT-007"
+        shown(leaf("Plain CA", identifiers=False, purpose=None), trusted=[authority("Plain CA", plain=True)]),
+        "CERT-007",
     )
     assert len(result.evidence) == 3
 
@@ -111,29 +125,60 @@ def test_every_deviation_is_listed():
     [
         pytest.param(lambda: intermediate("Not A CA", ca=False), id="no-ca"),
         pytest.param(
-            lambda: make("Not A CA", "Good CA", key("ec", "Not A CA"), authority_key(), [
-                (x509.BasicConstraints(True, None), True), (usage(digital_signature=True), True),
-            ]), id="no-certificate-signing",
-        ),
-        pytest.param(lambda: make("Not A CA", "Good CA", key("ec", "Not A CA"), authority_key(), []), id="no-basic-constraints"),
-        pytest.param(
-            lambda: make("Not A CA", "Good CA", key("ec", "Not A CA"), authority_key(), [
-                (x509.BasicConstraints(True, None), True),
-                (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"), True),
-            ]), id="unknown-critical-extension",
-        ),
-        pytest.param(
-            lambda: make("Not A CA", "Good CA", key("ec", "Not A CA"), authority_key(), [
-                (x509.BasicConstraints(True, None), True),
-                (x509.NameConstraints([x509.DNSName("example.com")], None), True),
-            ]), id="name-constraints",
+            lambda: make(
+                "Not A CA",
+                "Good CA",
+                key("ec", "Not A CA"),
+                authority_key(),
+                [
+                    (x509.BasicConstraints(True, None), True),
+                    (usage(digital_signature=True), True),
+                ],
+            ),
+            id="no-certificate-signing",
         ),
         pytest.param(
-            lambda: make("Not A CA", "Good CA", key("ec", "Not A CA"), authority_key(), [
-                (x509.BasicConstraints(True, None), True)], end=NOW - DAY), id="expired",
+            lambda: make("Not A CA", "Good CA", key("ec", "Not A CA"), authority_key(), []), id="no-basic-constraints"
+        ),
+        pytest.param(
+            lambda: make(
+                "Not A CA",
+                "Good CA",
+                key("ec", "Not A CA"),
+                authority_key(),
+                [
+                    (x509.BasicConstraints(True, None), True),
+                    (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"), True),
+                ],
+            ),
+            id="unknown-critical-extension",
+        ),
+        pytest.param(
+            lambda: make(
+                "Not A CA",
+                "Good CA",
+                key("ec", "Not A CA"),
+                authority_key(),
+                [
+                    (x509.BasicConstraints(True, None), True),
+                    (x509.NameConstraints([x509.DNSName("example.com")], None), True),
+                ],
+            ),
+            id="name-constraints",
+        ),
+        pytest.param(
+            lambda: make(
+                "Not A CA",
+                "Good CA",
+                key("ec", "Not A CA"),
+                authority_key(),
+                [(x509.BasicConstraints(True, None), True)],
+                end=NOW - DAY,
+            ),
+            id="expired",
         ),
     ],
-)  # fmt: skip
+)
 def test_intermediate_that_may_not_sign_leads_nowhere(bad):
     assert status_of(shown(leaf("Not A CA"), bad()), "CERT-002") == "fail"
 
@@ -233,7 +278,13 @@ def test_order_of_the_chain():
 
 
 def test_issuer_of_the_right_name_that_did_not_sign_is_out_of_order():
-    imposter = make("Good Intermediate", "Good CA", key("ec", "imposter"), authority_key(), [(x509.BasicConstraints(True, None), True)])
+    imposter = make(
+        "Good Intermediate",
+        "Good CA",
+        key("ec", "imposter"),
+        authority_key(),
+        [(x509.BasicConstraints(True, None), True)],
+    )
     assert status_of(shown(leaf("Good Intermediate"), imposter), "CERT-006") == "fail"
 
 

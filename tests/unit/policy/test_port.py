@@ -11,9 +11,20 @@ from port995.policy.model import Disposition, HostPlan, Intent
 from port995.probe.model import Resolution, TcpConnect
 
 from .seen import (
-    CLOSED, FILTERED, INSIDE, OUTSIDE, companion, judged, refused_companion, result_of, results_of, session, status_of,
-    target, unanswered,
-)  # fmt: skip
+    CLOSED,
+    FILTERED,
+    INSIDE,
+    OUTSIDE,
+    companion,
+    judged,
+    refused_companion,
+    result_of,
+    results_of,
+    session,
+    status_of,
+    target,
+    unanswered,
+)
 
 ONE, TWO = "198.51.100.1", "198.51.100.2"
 
@@ -141,9 +152,7 @@ def test_silence_to_two_sources_of_a_host_that_is_alive_on_110_passes():
 def test_proof_of_life_at_another_address_is_none():
     aim = target(address="mail.example.org", server_name=None)
     both = Resolution("resolved", ("192.0.2.1", "192.0.2.2"))
-    silent = [
-        unanswered(FILTERED, aim, source=s, address="192.0.2.1", resolution=both) for s in (ONE, TWO)
-    ]
+    silent = [unanswered(FILTERED, aim, source=s, address="192.0.2.1", resolution=both) for s in (ONE, TWO)]
     alive = [unanswered(CLOSED, aim, source=s, address="192.0.2.2", resolution=both) for s in (ONE, TWO)]
     judgement = closed_host(*silent, *alive, targets=[aim])
     found = {r.endpoint: r.status.value for r in results_of(judgement, "PORT-001")}
@@ -214,7 +223,9 @@ def test_every_address_of_a_name_is_its_own_endpoint_and_one_unassessed_costs_th
         session(aim, address="192.0.2.1", resolution=both),
         companion(aim, address="192.0.2.1", resolution=both, family=4),
         unanswered(None, aim, address="2001:db8::1", resolution=both, not_tested="no-route"),
-        companion(aim, address="2001:db8::1", family=6, resolution=both, tcp=None, clear=None, tls=None, not_tested="no-route"),
+        companion(
+            aim, address="2001:db8::1", family=6, resolution=both, tcp=None, clear=None, tls=None, not_tested="no-route"
+        ),
     ]
     judgement = judged(seen, targets=[aim])
     found = {r.endpoint: r.status.value for r in results_of(judgement, "PORT-001")}

@@ -11,15 +11,39 @@ from port995.policy.model import Intent
 from port995.probe.model import Capability
 
 from .seen import (
-    BEFORE_STLS, CLOSED, FILTERED, GOOD_CLEAR, GOOD_POP3, OPEN, companion, good_tls, judged, refused_companion,
-    result_of, session, status_of, target, unanswered,
-)  # fmt: skip
+    BEFORE_STLS,
+    CLOSED,
+    FILTERED,
+    GOOD_CLEAR,
+    GOOD_POP3,
+    OPEN,
+    companion,
+    good_tls,
+    judged,
+    refused_companion,
+    result_of,
+    session,
+    status_of,
+    target,
+    unanswered,
+)
 
 TWO = "198.51.100.2"
 SESSION_CHECKS = (
-    "TLS-001", "TLS-002", "CLR-001", "CERT-001", "CERT-002", "CERT-003", "CERT-004", "CERT-005", "CERT-006", "CERT-007",
-    "POP-001", "POP-002", "POP-003",
-)  # fmt: skip
+    "TLS-001",
+    "TLS-002",
+    "CLR-001",
+    "CERT-001",
+    "CERT-002",
+    "CERT-003",
+    "CERT-004",
+    "CERT-005",
+    "CERT-006",
+    "CERT-007",
+    "POP-001",
+    "POP-002",
+    "POP-003",
+)
 
 
 def tls(**changes):
@@ -125,7 +149,9 @@ def test_port_110_without_login_before_stls_passes():
     assert status_of(clear(), "CLR-003") == "pass"
 
 
-@pytest.mark.parametrize("way", [Capability("USER"), Capability("SASL", ("plain",)), Capability("SASL", ("CRAM-MD5", "LOGIN"))])
+@pytest.mark.parametrize(
+    "way", [Capability("USER"), Capability("SASL", ("plain",)), Capability("SASL", ("CRAM-MD5", "LOGIN"))]
+)
 def test_login_offered_in_clear_text_fails(way):
     assert status_of(clear(capabilities=(*BEFORE_STLS[:2], way)), "CLR-002") == "fail"
 
@@ -185,7 +211,12 @@ def test_port_110_silent_to_one_source_is_not_tested_and_to_two_is_shut():
     assert status_of(judged([session(), companion(**silent)]), "CLR-002") == "not_tested"
     both = [session(), session(source=TWO), companion(**silent), companion(source=TWO, **silent)]
     assert status_of(judged(both), "CLR-002") == "pass"
-    dead = [unanswered(FILTERED), unanswered(FILTERED, source=TWO), companion(**silent), companion(source=TWO, **silent)]
+    dead = [
+        unanswered(FILTERED),
+        unanswered(FILTERED, source=TWO),
+        companion(**silent),
+        companion(source=TWO, **silent),
+    ]
     assert status_of(judged(dead), "CLR-002") == "not_tested"
 
 

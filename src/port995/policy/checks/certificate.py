@@ -344,7 +344,7 @@ def _link(child: CertificateFacts, parent: CertificateFacts) -> tuple[Status, st
 
 @endpoint_check(
     id="POP3S-CERT-007",
-    title="Path keeps to the RFC 5280 and Web PKI profile",
+    title="Path keeps to the Internet and Web PKI profile",
     severity=Severity.LOW,
     categories=("default", "safe"),
     rationale="Strict clients refuse certificates that others take; private CAs often leave extensions out.",

@@ -56,14 +56,14 @@ def _each_companion(
 
     def action(subject: EndpointSubject) -> Sequence[Finding]:
         endpoint = subject.endpoint
+        findings = [Finding(Status.NOT_TESTED, f"clear-text port: {words}") for words in endpoint.missing_companions]
         if not endpoint.looks_at_pop3:
-            return [
+            findings.append(
                 Finding(
                     Status.NOT_TESTED,
                     "the clear-text port was not looked at: set pop3_port (it is 0), or leave this check out",
                 )
-            ]
-        findings = [Finding(Status.NOT_TESTED, f"clear-text port: {words}") for words in endpoint.missing_companions]
+            )
         if not endpoint.companions and not findings:
             findings.append(Finding(Status.NOT_TESTED, "clear-text port: no observation in the journal"))
         proof = closed_by_witnesses(endpoint.companions, endpoint.sessions)
@@ -171,7 +171,8 @@ def _stls_offered(subject: EndpointSubject, seen: Observation) -> Finding:
         return Finding(
             Status.FAIL, f"expected STLS, {observed} {seen_from(seen)}; offer it, or shut the port", expected, observed
         )
-    if not (dialogue.stls_reply or "").upper().startswith("+OK"):
+    told = "STLS" in names if dialogue.capa_status == "listed" else dialogue.capa_status == "refused"
+    if not told or not (dialogue.stls_reply or "").upper().startswith("+OK"):
         return not_tested(seen, f"CAPA is {dialogue.capa_status} and STLS was answered {quoted(dialogue.stls_reply)}")
     tls = completed_tls(seen)
     if isinstance(tls, Finding):
