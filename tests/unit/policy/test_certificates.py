@@ -199,6 +199,7 @@ def test_algorithm_that_the_verifier_does_not_judge_is_not_tested():
 def test_expired_leaf_fails_its_own_check_and_not_the_path():
     judgement = shown(leaf(start=NOW - 90 * DAY, end=NOW - DAY))
     assert status_of(judgement, "CERT-003") == "fail"
+    assert "expired at 2026-11-23" in result_of(judgement, "CERT-003").message
     result = result_of(judgement, "CERT-002")
     assert result.status.value == "pass"
     assert "validated as of" in result.message

@@ -19,6 +19,7 @@ from port995.policy.model import (
     Result,
     Severity,
     Status,
+    fold,
 )
 from port995.policy.registry import all_checks
 
@@ -282,3 +283,17 @@ def test_dark_closed_and_good_hosts_are_told_apart_in_one_run():
     assert judgement.host_status == {"good": Status.PASS, "dark": Status.UNREACHABLE, "refusing": Status.FAIL}
     verdict = gate(judgement)
     assert (verdict.exit, verdict.incomplete) == (Exit.FAILED, True)
+
+
+def test_endpoint_that_was_cut_off_in_the_middle_is_not_assessed():
+    judgement = judged([session(not_tested="deadline", pop3=None), companion()])
+    assert status_of(judgement, "PORT-001") == "pass"
+    assert status_of(judgement, "COV-000") == "not_tested"
+    assert judgement.coverage == Coverage(1, 0, 1, 0, {"deadline": 1})
+
+
+def test_nothing_folds_into_not_tested():
+    assert fold([]) is Status.NOT_TESTED
+    assert fold([Status.PASS, Status.NOT_APPLICABLE]) is Status.PASS
+    assert fold([Status.PASS, Status.WAIVED, Status.MANUAL]) is Status.MANUAL
+    assert fold(Status) is Status.ERROR

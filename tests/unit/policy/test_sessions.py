@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 
 from port995.policy.model import Intent
+from port995.policy.reach import closed_by_witnesses
 from port995.probe.model import Capability
 
 from .seen import (
@@ -238,3 +239,10 @@ def test_open_110_of_a_host_that_is_closed_on_995_is_judged_all_the_same():
     judgement = judged(seen, intent=Intent.CLOSED)
     assert status_of(judgement, "PORT-001") == "pass"
     assert status_of(judgement, "CLR-002") == "fail"
+
+
+def test_only_the_same_source_can_show_that_a_refusal_is_no_ban():
+    answered_elsewhere = (session(source=TWO), unanswered(FILTERED))
+    assert closed_by_witnesses((refused_companion(),), answered_elsewhere) == ""
+    assert "no ban" in closed_by_witnesses((refused_companion(),), (session(),))
+    assert closed_by_witnesses((), (session(),)) == ""
