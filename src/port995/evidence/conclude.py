@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The end of a run: judge, write the reports, and ``gate.json`` last; and reading that file back with mistrust.
+
+While reports are written there is no ``gate.json``: a run that stops on the way has no verdict, and `read_gate` tells.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import json
+from pathlib import Path
+
+from ..policy.gate import gate as gate_of
+from ..policy.judge import judge
+from ..policy.model import GateVerdict, Judgement, Severity
+from ..policy.profile import Profile, ProfileError, read_profile
+from ..policy.registry import SelectionError, select
+from ..policy.trust import Anchors, TrustError, read_anchors
+from ..probe.journal import sha256_of
+from ..report.activity import Activity, activity_of
+from ..report.gate_file import GateFileError, read_gate_json, to_gate_json
+from ..report.json_report import as_text, to_json
+from ..report.junit import to_junit_files
+from ..report.run_header import RunHeader
+from .atomic_write import sync_folder, write_atomically
+from .run_folder import (
+    ANCHORS,
+    GATE,
+    JOURNALS,
+    JUNIT,
+    PROFILE,
+    REPORT,
+    RUN,
+    RunError,
+    RunFolder,
+    open_run,
+    read_bytes,
+    run_error,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Conclusion:
+    """What a run came to."""
+
+    judgement: Judgement
+    gate: GateVerdict
+    activity: Activity
+    files: tuple[str, ...]
+    """Names of the reports that were written, ``gate.json`` last."""
+
+
+def conclude(run: RunFolder, *, at: datetime.datetime | None = None, fail_on: Severity = Severity.LOW) -> Conclusion:
+    """Judge a run and write its reports. May be done again: the old reports are removed first.
+
+    :param at: the clock to judge with (aware); ``None``: now
+    :param fail_on: the lightest severity of a fail that stops the gate
+    :raises RunError: the folder's profile, anchors or header are not those of the run, a journal is still being
+        written, or a report can't be written; there is no ``gate.json`` then
+    :raises LibraryMissing: a library that judging or writing needs is not installed; there is no ``gate.json`` then
+    """
+    folder, header = run.path, run.header
+    _remove_reports(folder)
+    profile, anchors = _profile(run), _anchors(run)
+    digests = _evidence_digests(run)
+    observations, problems = run.observations()
+    if _evidence_digests(run) != digests:
+        raise RunError(f"{folder}: a journal was written to while it was read: wait for the probe to end, then judge")
+    judgement = judge(
+        run_id=header.run_id,
+        plan=header.plan,
+        targets=header.targets,
+        observations=observations,
+        profile=profile,
+        anchors=anchors,
+        at=at if at is not None else datetime.datetime.now(datetime.timezone.utc),
+        partial=header.partial,
+        problems=problems,
+        expected={vantage.name: vantage.sources for vantage in header.vantages} or None,
+    )
+    verdict = gate_of(judgement, fail_on=fail_on)
+    activity = activity_of(header.run_id, observations)
+    reports = _reports(judgement, verdict, header, activity, fail_on)
+    for name, data in reports.items():
+        _write(folder / name, data)
+        digests[name] = hashlib.sha256(data).hexdigest()
+    document = to_gate_json(judgement, verdict, digests, fail_on)
+    _write(folder / GATE, (json.dumps(document, indent=1) + "\n").encode("ascii"))
+    return Conclusion(judgement, verdict, activity, (*reports, GATE))
+
+
+def read_gate(out: Path) -> GateVerdict:
+    """The verdict of a finished run, if it can be trusted.
+
+    :raises RunError: there is no ``gate.json``, it belongs to another run, a file it rests on is missing or was
+        changed, or there is a journal or a report it does not know
+    """
+    data = read_bytes(out / GATE)
+    run = open_run(out)
+    try:
+        gate = read_gate_json(data)
+    except GateFileError as error:
+        raise RunError(f"{out / GATE}: {error}: judge the run again") from error
+    if gate.run_id != run.header.run_id:
+        raise RunError(f"{out / GATE} belongs to run {gate.run_id!a:.40}, not to {run.header.run_id}: judge it again")
+    for name in (RUN, PROFILE, ANCHORS, REPORT):
+        if name not in gate.files:
+            raise RunError(f"{out / GATE} does not vouch for {name}: judge the run again")
+    if not any(Path(name).match(JUNIT) for name in gate.files):
+        raise RunError(f"{out / GATE} vouches for no JUnit report: judge the run again")
+    for pattern in (JOURNALS, JUNIT):
+        for path in sorted(out.glob(pattern)):
+            if path.name not in gate.files:
+                raise RunError(f"{path} came after the verdict: remove it, or judge the run again")
+    for name, digest in gate.files.items():
+        if _digest(out / name) != digest:
+            raise RunError(f"{out / name} was changed after the verdict: judge the run again")
+    _same_as_report(out, gate.verdict)
+    return gate.verdict
+
+
+def _same_as_report(out: Path, verdict: GateVerdict) -> None:
+    """The report says the same, and its hash is right: editing ``gate.json`` alone changes no verdict."""
+    try:
+        says = json.loads(read_bytes(out / REPORT))["gate"]
+        told = (says["exit"], says["incomplete"], tuple(says["reasons"]))
+    except (ValueError, RecursionError, LookupError, TypeError) as error:
+        raise RunError(f"{out / REPORT} can't be read ({error}): judge the run again") from error
+    if told != (verdict.exit.value, verdict.incomplete, verdict.reasons):
+        raise RunError(f"{out / GATE} and {REPORT} do not say the same: judge the run again")
+
+
+def _remove_reports(folder: Path) -> None:
+    """Remove the old verdict first, then the old reports: what is left at any moment claims nothing."""
+    try:
+        (folder / GATE).unlink(missing_ok=True)
+        sync_folder(folder)
+        (folder / REPORT).unlink(missing_ok=True)
+        for path in folder.glob(JUNIT):
+            path.unlink()
+    except OSError as error:
+        raise run_error(folder, error) from error
+
+
+def _reports(
+    judgement: Judgement, verdict: GateVerdict, header: RunHeader, activity: Activity, fail_on: Severity
+) -> dict[str, bytes]:
+    """Every report by file name, made before the first is written."""
+    report = as_text(to_json(judgement, verdict, header, activity, fail_on)).encode("ascii")
+    junit = to_junit_files(judgement, verdict, header, activity)
+    return {REPORT: report, **{name: text.encode("utf-8") for name, text in junit.items()}}
+
+
+def _evidence_digests(run: RunFolder) -> dict[str, str]:
+    """SHA-256 of everything the judgement rests on."""
+    digests = {path.name: _digest(path) for path in run.journals()}
+    digests.update({name: _digest(run.path / name) for name in (RUN, PROFILE, ANCHORS)})
+    if digests[RUN] != run.header_sha256:
+        raise RunError(f"{run.path / RUN} was changed since it was read: open the run again")
+    return digests
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_of(str(path))
+    except OSError as error:
+        raise RunError(
+            f"{path} can't be read ({error.strerror or error}): restore it, or run the audit again"
+        ) from error
+
+
+def _profile(run: RunFolder) -> Profile:
+    raw = read_bytes(run.path / PROFILE)
+    if hashlib.sha256(raw).hexdigest() != run.header.profile_sha256:
+        raise RunError(f"{run.path / PROFILE} is not the profile of this run: restore it, or run the audit again")
+    try:
+        profile = read_profile(raw, str(run.path / PROFILE))
+        return profile.narrowed(select(run.header.checks)) if run.header.checks else profile
+    except (ProfileError, SelectionError) as error:
+        raise RunError(f"the profile of the run can't be used: {error}") from error
+
+
+def _anchors(run: RunFolder) -> Anchors:
+    pem = read_bytes(run.path / ANCHORS)
+    if hashlib.sha256(pem).hexdigest() != run.header.anchors_sha256:
+        raise RunError(f"{run.path / ANCHORS} are not the anchors of this run: restore them, or run the audit again")
+    try:
+        return read_anchors(pem, run.header.anchors_source)
+    except TrustError as error:
+        raise RunError(f"the trust anchors of the run can't be used: {error}") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise run_error(path, error) from error

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The run folder: made before the first probe, read strictly afterwards.
+
+What stands in it is evidence, so nothing in it is passed over in silence: a journal that was cut off, that is missing
+or that can't be read becomes a problem of the run, and a run with a problem can't pass.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+
+from ..probe.journal import read_cut_journal
+from ..probe.model import Observation
+from ..report.run_header import HeaderError, RunHeader, VantagePlan, header_from_json, header_to_json
+from .atomic_write import sync_folder, write_atomically
+
+__all__ = ["RunError", "RunFolder", "RunHeader", "VantagePlan", "create_run", "open_run", "read_bytes", "run_error"]
+
+RUN, PROFILE, ANCHORS = "run.json", "profile.yml", "anchors.pem"
+REPORT, GATE = "report.json", "gate.json"
+JOURNALS, JUNIT = "journal-*.jsonl", "TEST-*.xml"
+
+MAX_FILE = 512 * 1024 * 1024
+"""Octets of a file that is read whole (not a journal)."""
+
+_NAME_LIMIT = 120
+
+
+class RunError(ValueError):
+    """What is wrong with a run folder, and what to do about it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+    """A run folder with its header read."""
+
+    path: Path
+    header: RunHeader
+    header_sha256: str
+    """SHA-256 of ``run.json`` as it was when the header was read, hex."""
+
+    def journal_path(self, vantage_name: str) -> Path:
+        """Where the journal of a vantage belongs. Two names never share a file, and none leads out of the folder.
+
+        :raises RunError: the name is empty
+        """
+        if not vantage_name:
+            raise RunError("a vantage has no name: name it, its journal is called after it")
+        safe = re.sub(r"[^A-Za-z0-9._-]", _coded, vantage_name)
+        if len(safe) > _NAME_LIMIT:
+            safe = f"{safe[:40]}~~{hashlib.sha256(vantage_name.encode('utf-8', 'surrogatepass')).hexdigest()}"
+        return self.path / f"journal-{safe}.jsonl"
+
+    def journals(self) -> list[Path]:
+        """Every journal in the folder, by name."""
+        return sorted(self.path.glob(JOURNALS))
+
+    def observations(self) -> tuple[list[Observation], list[str]]:
+        """Read every journal.
+
+        :returns: all observations that can be read, and what is wrong with the journals, in words: a line that can't
+            be read costs the rest of its journal, and is told
+        """
+        found: list[Observation] = []
+        problems = []
+        for path in self.journals():
+            try:
+                observations, problem = read_cut_journal(str(path))
+            except OSError as error:
+                problems.append(f"{path.name} can't be read ({error.strerror or error}): restore it or probe again")
+                continue
+            found += observations
+            if problem:
+                problems.append(f"{problem.replace(str(path), path.name)}: what stands behind it is lost, probe again")
+        if self.header.targets:
+            for vantage in self.header.vantages:
+                if vantage.name and not self.journal_path(vantage.name).is_file():
+                    problems.append(f"the journal of vantage {vantage.name!a} is missing: probe from there again")
+            if not self.journals() and not self.header.vantages:
+                problems.append("the run has no journal: nothing was looked at, probe again")
+        return found, problems
+
+
+def create_run(out: Path, header: RunHeader, profile_bytes: bytes, anchors_pem: bytes) -> RunFolder:
+    """Make the folder of a new run. Called before the first probe, so that a folder that can't be written costs none.
+
+    :param out: folder; made with its parents where it is absent
+    :param profile_bytes: the profile, as it was read
+    :param anchors_pem: the trust anchors, as they were read
+    :raises RunError: it can't be written, is a file, or holds another run
+    """
+    for name, data, digest in (
+        (PROFILE, profile_bytes, header.profile_sha256),
+        (ANCHORS, anchors_pem, header.anchors_sha256),
+    ):
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise RunError(f"{name}: its bytes are not those the header names: give both from one profile and CA file")
+    data = (json.dumps(header_to_json(header), indent=1) + "\n").encode("ascii")
+    made: list[Path] = []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        earlier = _earlier_run(out)
+        if earlier:
+            raise RunError(f"{out} already holds a run ({earlier}): choose another --out, or remove that run")
+        # Created exclusively: of two runs started at once, one gets the folder.
+        descriptor = os.open(out / RUN, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        made.append(out / RUN)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        for name, content in ((PROFILE, profile_bytes), (ANCHORS, anchors_pem)):
+            made.append(out / name)
+            write_atomically(out / name, content)
+        sync_folder(out)
+    except OSError as error:
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise run_error(out, error) from error
+    return RunFolder(out, header, hashlib.sha256(data).hexdigest())
+
+
+def open_run(out: Path) -> RunFolder:
+    """Open a run folder.
+
+    :raises RunError: there is none, or its header can't be read by this version
+    """
+    data = read_bytes(out / RUN)
+    try:
+        header = header_from_json(json.loads(data))
+    except HeaderError as error:
+        raise RunError(f"{out / RUN}: {error}: it was written by another version, or changed since") from error
+    except (ValueError, RecursionError) as error:
+        raise RunError(
+            f"{out / RUN}: is no JSON ({error}): the run was cut off at its start, or it was changed"
+        ) from error
+    return RunFolder(out, header, hashlib.sha256(data).hexdigest())
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file of a run whole.
+
+    :raises RunError: it is not there, can't be read, or is larger than any file of a run
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE + 1)
+    except FileNotFoundError as error:
+        raise RunError(
+            f"{path} is not there: {path.parent} is no finished run folder, give the --out of a run"
+        ) from error
+    except OSError as error:
+        raise RunError(f"{path} can't be read ({error.strerror or error}): check its path and mode") from error
+    if len(data) > MAX_FILE:
+        raise RunError(f"{path} is larger than {MAX_FILE} octets: it is no file of a run")
+    return data
+
+
+def run_error(path: Path, error: OSError) -> RunError:
+    """An error of the file system, with what to do about it."""
+    told = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        advice = "free some space there, or choose another --out"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        advice = "make it writable for this user, or choose another --out"
+    elif error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        told = f"a file stands where a folder is needed, or a folder where a file is ({told})"
+        advice = "choose another --out"
+    else:
+        advice = "choose another --out"
+    return RunError(f"{path} can't be written: {told}: {advice}")
+
+
+def _earlier_run(out: Path) -> str:
+    """The first file of an earlier run in a folder; empty: there is none."""
+    names = (RUN, GATE, REPORT, PROFILE, ANCHORS)
+    found = [name for name in names if os.path.lexists(out / name)]
+    found += [path.name for pattern in (JOURNALS, JUNIT) for path in sorted(out.glob(pattern))]
+    return found[0] if found else ""
+
+
+def _coded(match: re.Match[str]) -> str:
+    return f"~{ord(match.group()):02x}~"

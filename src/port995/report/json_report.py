@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The judgement as JSON, ``report.json``: everything that was judged, for programs. Schema: ``report-1.json``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..policy.model import GateVerdict, Judgement, Result, Severity
+from .activity import Activity
+from .escape import without_surrogates
+from .run_header import RunHeader
+from .tally import VERDICTS, endpoints_by_host, tally
+
+REPORT_SCHEMA = "port995/report/1"
+
+
+def to_json(
+    judgement: Judgement,
+    gate: GateVerdict,
+    header: RunHeader,
+    activity: Activity | None = None,
+    fail_on: Severity = Severity.LOW,
+) -> dict[str, Any]:
+    """The report as JSON data. Text from hosts stands as it came, one character per octet; lone surrogates alone are
+    escaped, since many readers refuse a document with one.
+
+    :param activity: what the run did
+    :param fail_on: what the gate was told to stop at
+    """
+    activity = activity or Activity()
+    document = {
+        "schema": REPORT_SCHEMA,
+        "run_id": judgement.run_id,
+        "tool": {"name": "port995", "version": header.tool_version, "versions": dict(sorted(header.versions.items()))},
+        "started": header.started,
+        "judged_at": judgement.at,
+        "profile": {"id": judgement.profile_id, "sha256": judgement.profile_sha256},
+        "checks": header.checks,
+        "anchors": {"source": header.anchors_source, "sha256": header.anchors_sha256},
+        "partial": judgement.partial,
+        "deadline": header.deadline,
+        "command": list(header.command),
+        "notes": list(header.notes),
+        "coverage": coverage_json(judgement),
+        "counts": tally(judgement.results),
+        "gate": gate_json(gate, fail_on),
+        "activity": _activity(activity),
+        "hosts": _hosts(judgement, header),
+        "results": [_result(result) for result in judgement.results],
+    }
+    clean: dict[str, Any] = _clean(document)
+    return clean
+
+
+def as_text(document: dict[str, Any]) -> str:
+    """JSON text with one line per host and per result, so that two reports can be compared line by line. Pure ASCII:
+    it can be shown in a terminal."""
+    parts = []
+    for key, value in document.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            items = ",\n".join(f"  {json.dumps(item, separators=(', ', ': '))}" for item in value)
+            parts.append(f" {json.dumps(key)}: [\n{items}\n ]")
+        else:
+            parts.append(f" {json.dumps(key)}: {json.dumps(value)}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def coverage_json(judgement: Judgement) -> dict[str, Any]:
+    """The equation, in numbers and in words."""
+    coverage = judgement.coverage
+    return {
+        "equation": str(coverage),
+        "holds": coverage.holds,
+        "inventory": coverage.inventory,
+        "assessed": coverage.assessed,
+        "unreachable": coverage.unreachable,
+        "excluded": coverage.excluded,
+        "reasons": dict(coverage.reasons),
+    }
+
+
+def gate_json(gate: GateVerdict, fail_on: Severity) -> dict[str, Any]:
+    """What the gate says."""
+    return {
+        "exit": gate.exit.value,
+        "verdict": VERDICTS[gate.exit],
+        "incomplete": gate.incomplete,
+        "fail_on": fail_on.value,
+        "reasons": list(gate.reasons),
+    }
+
+
+def _activity(activity: Activity) -> dict[str, Any]:
+    return {
+        "observations": activity.observations,
+        "first": activity.first or None,
+        "last": activity.last or None,
+        "connections": dict(activity.connections),
+        "vantages": [
+            {
+                "name": seen.vantage.name,
+                "side": seen.vantage.side,
+                "hostname": seen.vantage.hostname,
+                "families": list(seen.vantage.families),
+                "tool_version": seen.vantage.tool_version,
+                "python": seen.vantage.python,
+                "openssl": seen.vantage.openssl,
+                "sources": list(seen.sources),
+                "observations": seen.observations,
+            }
+            for seen in activity.vantages
+        ],
+    }
+
+
+def _hosts(judgement: Judgement, header: RunHeader) -> list[dict[str, Any]]:
+    plans = {host.name: host for host in header.plan}
+    labels = endpoints_by_host(judgement)
+    hosts = []
+    for name, disposition in judgement.dispositions.items():
+        plan = plans.get(name)
+        hosts.append(
+            {
+                "name": name,
+                "intent": plan.intent.value if plan is not None and plan.intent is not None else None,
+                "disposition": disposition.value,
+                "status": judgement.host_status[name].value if name in judgement.host_status else None,
+                "excluded": plan.excluded if plan is not None else None,
+                "problems": list(plan.problems) if plan is not None else [],
+                "variables": dict(plan.variables) if plan is not None else {},
+                "endpoints": list(labels.get(name, ())),
+            }
+        )
+    return hosts
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {
+        "check_id": result.check_id,
+        "title": result.title,
+        "severity": result.severity.value,
+        "status": result.status.value,
+        "host": result.host,
+        "endpoint": result.endpoint,
+        "message": result.message,
+        "expected": result.expected,
+        "observed": result.observed,
+        "evidence": list(result.evidence),
+        "remediation": result.remediation,
+        "references": list(result.references),
+    }
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_surrogates(value)
+    if isinstance(value, dict):
+        return {without_surrogates(key): _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The header of a run: what was asked for, before anything was seen. It is ``run.json``, and every report quotes it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from ..policy.model import HostPlan, Intent
+from ..probe.codec import CodecError, decode
+from ..probe.model import Target
+
+RUN_SCHEMA = "port995/run/1"
+
+
+class HeaderError(ValueError):
+    """The JSON is no header that this version can read; says which field."""
+
+
+@dataclasses.dataclass(frozen=True)
+class VantagePlan:
+    """A place that has to look: the judge misses its observations when they are not there."""
+
+    name: str
+    """``controller`` or the name of the scanner host; one journal each."""
+
+    side: str = "undeclared"
+    """``inside``, ``outside`` or ``undeclared``."""
+
+    sources: tuple[str, ...] = ()
+    """Source addresses it was told to use; none: the kernel's choice."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunHeader:
+    """What a run was asked to do."""
+
+    run_id: str
+    """32 hexadecimal digits (a random UUID)."""
+
+    started: str
+    """UTC, RFC 3339."""
+
+    plan: tuple[HostPlan, ...]
+    """The population: every host of it gets a verdict."""
+
+    targets: tuple[Target, ...]
+    """The services to look at."""
+
+    profile_id: str
+    profile_sha256: str
+    """SHA-256 of ``profile.yml``, hex."""
+
+    anchors_source: str
+    anchors_sha256: str
+    """SHA-256 of ``anchors.pem``, hex."""
+
+    tool_version: str = ""
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Of Python, OpenSSL and the libraries that judge and write."""
+
+    command: tuple[str, ...] = ()
+    """As typed; no secrets."""
+
+    vantages: tuple[VantagePlan, ...] = ()
+    """Who has to look. None named: what is owed is read from the observations alone."""
+
+    notes: tuple[str, ...] = ()
+    """What was told before the start: duplicate targets and the like."""
+
+    partial: bool = False
+    """A partial run was asked for: excluded hosts do not make it incomplete."""
+
+    deadline: float | None = None
+    """Of the whole run, seconds; ``None``: none."""
+
+    checks: str = ""
+    """Expression that chose checks of the profile; empty: all of them."""
+
+    schema: str = RUN_SCHEMA
+
+
+def header_to_json(header: RunHeader) -> dict[str, Any]:
+    """The header as JSON data."""
+    data = dataclasses.asdict(header)
+    # Schema first: whoever opens the file sees at once what it is.
+    ordered = {"schema": data.pop("schema"), **data}
+    for plan, host in zip(ordered["plan"], header.plan, strict=True):
+        plan["intent"] = None if host.intent is None else host.intent.value
+    listed: dict[str, Any] = _lists(ordered)
+    return listed
+
+
+def header_from_json(data: object) -> RunHeader:
+    """Read a header strictly: a field that was misread is worse than none.
+
+    :raises HeaderError: another schema, a missing or unknown field, a wrong type
+    """
+    fields = _object(data, "the header")
+    if fields.get("schema") != RUN_SCHEMA:
+        raise HeaderError(f"schema is {fields.get('schema')!a:.60}, this version reads {RUN_SCHEMA!a}")
+    _exactly(fields, {field.name for field in dataclasses.fields(RunHeader)}, "the header")
+    deadline = fields["deadline"]
+    if deadline is not None and (isinstance(deadline, bool) or not isinstance(deadline, (int, float))):
+        raise HeaderError("deadline is no number")
+    run_id = _text(fields["run_id"], "run_id")
+    if len(run_id) != 32 or not set(run_id) <= set("0123456789abcdef"):
+        raise HeaderError(f"run_id is {run_id!a:.60}, 32 hexadecimal digits are expected")
+    header = RunHeader(
+        run_id=run_id,
+        started=_text(fields["started"], "started"),
+        plan=tuple(_host_plan(item, f"plan[{n}]") for n, item in enumerate(_list(fields["plan"], "plan"))),
+        targets=tuple(_target(item) for item in _list(fields["targets"], "targets")),
+        profile_id=_text(fields["profile_id"], "profile_id"),
+        profile_sha256=_text(fields["profile_sha256"], "profile_sha256"),
+        anchors_source=_text(fields["anchors_source"], "anchors_source"),
+        anchors_sha256=_text(fields["anchors_sha256"], "anchors_sha256"),
+        tool_version=_text(fields["tool_version"], "tool_version"),
+        versions=_texts_by_name(fields["versions"], "versions"),
+        command=_texts(fields["command"], "command"),
+        vantages=tuple(
+            _vantage(item, f"vantages[{n}]") for n, item in enumerate(_list(fields["vantages"], "vantages"))
+        ),
+        notes=_texts(fields["notes"], "notes"),
+        partial=_flag(fields["partial"], "partial"),
+        deadline=None if deadline is None else float(deadline),
+        checks=_text(fields["checks"], "checks"),
+    )
+    names = [host.name for host in header.plan]
+    if len(set(names)) != len(names):
+        raise HeaderError("plan names a host twice")
+    return header
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lists(item) for key, item in value.items()}
+    return [_lists(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _host_plan(data: object, where: str) -> HostPlan:
+    fields = _object(data, where)
+    _exactly(fields, {field.name for field in dataclasses.fields(HostPlan)}, where)
+    intent, excluded = fields["intent"], fields["excluded"]
+    known = [one.value for one in Intent]
+    if intent is not None and intent not in known:
+        raise HeaderError(f"{where}.intent is {intent!a:.60}, none of {', '.join(known)}")
+    return HostPlan(
+        _text(fields["name"], f"{where}.name"),
+        None if intent is None else Intent(intent),
+        _texts(fields["problems"], f"{where}.problems"),
+        None if excluded is None else _text(excluded, f"{where}.excluded"),
+        _texts_by_name(fields["variables"], f"{where}.variables"),
+    )
+
+
+def _target(data: object) -> Target:
+    try:
+        return decode(Target, data)
+    except CodecError as error:
+        raise HeaderError(f"targets: {error}") from error
+
+
+def _vantage(data: object, where: str) -> VantagePlan:
+    fields = _object(data, where)
+    _exactly(fields, {field.name for field in dataclasses.fields(VantagePlan)}, where)
+    return VantagePlan(
+        _text(fields["name"], f"{where}.name"),
+        _text(fields["side"], f"{where}.side"),
+        _texts(fields["sources"], f"{where}.sources"),
+    )
+
+
+def _exactly(fields: dict[str, Any], names: set[str], where: str) -> None:
+    for name in sorted(names - set(fields)):
+        raise HeaderError(f"{where} lacks {name}")
+    for name in sorted(set(fields) - names):
+        raise HeaderError(f"{where} has an unknown field {name!a:.60}")
+
+
+def _object(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise HeaderError(f"{where} is {type(value).__name__}, an object is expected")
+    return value
+
+
+def _list(value: object, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise HeaderError(f"{where} is {type(value).__name__}, a list is expected")
+    return value
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise HeaderError(f"{where} is {type(value).__name__}, a text is expected")
+    return value
+
+
+def _flag(value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise HeaderError(f"{where} is {type(value).__name__}, true or false is expected")
+    return value
+
+
+def _texts(value: object, where: str) -> tuple[str, ...]:
+    return tuple(_text(item, where) for item in _list(value, where))
+
+
+def _texts_by_name(value: object, where: str) -> dict[str, str]:
+    return {name: _text(item, f"{where}.{name}") for name, item in _object(value, where).items()}
