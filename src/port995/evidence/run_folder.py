@@ -94,7 +94,7 @@ def create_run(out: Path, header: RunHeader, profile_bytes: bytes, anchors_pem: 
     :param out: folder; made with its parents where it is absent
     :param profile_bytes: the profile, as it was read
     :param anchors_pem: the trust anchors, as they were read
-    :raises RunError: it can't be written, is a file, or holds another run
+    :raises RunError: it can't be written, is a file, or holds another run; or the header or the bytes do not fit
     """
     for name, data, digest in (
         (PROFILE, profile_bytes, header.profile_sha256),
@@ -102,7 +102,12 @@ def create_run(out: Path, header: RunHeader, profile_bytes: bytes, anchors_pem: 
     ):
         if hashlib.sha256(data).hexdigest() != digest:
             raise RunError(f"{name}: its bytes are not those the header names: give both from one profile and CA file")
-    data = (json.dumps(header_to_json(header), indent=1) + "\n").encode("ascii")
+    document = header_to_json(header)
+    try:
+        header_from_json(document)
+    except HeaderError as error:
+        raise RunError(f"the header of the run could not be read back: {error}") from error
+    data = (json.dumps(document, indent=1) + "\n").encode("ascii")
     made: list[Path] = []
     try:
         out.mkdir(parents=True, exist_ok=True)

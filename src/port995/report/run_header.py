@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from ..policy.model import HostPlan, Intent
@@ -101,8 +102,10 @@ def header_from_json(data: object) -> RunHeader:
         raise HeaderError(f"schema is {fields.get('schema')!a:.60}, this version reads {RUN_SCHEMA!a}")
     _exactly(fields, {field.name for field in dataclasses.fields(RunHeader)}, "the header")
     deadline = fields["deadline"]
-    if deadline is not None and (isinstance(deadline, bool) or not isinstance(deadline, (int, float))):
-        raise HeaderError("deadline is no number")
+    if deadline is not None and (
+        isinstance(deadline, bool) or not isinstance(deadline, (int, float)) or not math.isfinite(deadline)
+    ):
+        raise HeaderError("deadline is no number of seconds")
     run_id = _text(fields["run_id"], "run_id")
     if len(run_id) != 32 or not set(run_id) <= set("0123456789abcdef"):
         raise HeaderError(f"run_id is {run_id!a:.60}, 32 hexadecimal digits are expected")

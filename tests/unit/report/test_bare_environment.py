@@ -33,3 +33,18 @@ def test_report_and_evidence_import_without_any_library() -> None:
         timeout=60,
     )
     assert (done.returncode, done.stdout) == (0, "port995 gate"), done.stderr
+
+
+def test_the_rooms_work_through_links_as_in_the_collection(tmp_path: Path) -> None:
+    house = tmp_path / "house" / "_port995"
+    house.mkdir(parents=True)
+    for room in ("probe", "policy", "report", "evidence"):
+        (house / room).symlink_to(Path(port995.__file__).parent / room, target_is_directory=True)
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from house._port995.evidence import conclude\n"
+        "from house._port995.report.schema import load\n"
+        "sys.stdout.write(load('run-1')['title'] + ' ' + conclude.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout == "port995 run house._port995.evidence.conclude", done.stderr

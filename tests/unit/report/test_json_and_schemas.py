@@ -38,9 +38,10 @@ def validate(name: str, document: Any) -> None:
 
 def seen(vantage: str = "controller", run: str = RUN) -> Observation:
     return Observation(
-        "port995/observation/1", run, Target(("mx",), "192.0.2.1"), "pop3s", 995, Vantage(vantage, "inside", "box", (4,)),
-        None, "2026-11-24T11:00:00.000Z", "2026-11-24T11:00:01.000Z", Resolution("numeric", ("192.0.2.1",)), "192.0.2.1",
-        4, connections=(Connection("TLS and POP3 session", "192.0.2.1", 995, "192.0.2.9"),),
+        "port995/observation/1", run, Target(("mx",), "192.0.2.1"), "pop3s", 995,
+        Vantage(vantage, "inside", "box", (4,)), None, "2026-11-24T11:00:00.000Z", "2026-11-24T11:00:01.000Z",
+        Resolution("numeric", ("192.0.2.1",)), "192.0.2.1", 4,
+        connections=(Connection("TLS and POP3 session", "192.0.2.1", 995, "192.0.2.9"),),
     )  # fmt: skip
 
 
@@ -133,6 +134,7 @@ def test_a_header_reads_back_as_it_was_and_fits_its_schema() -> None:
         {"partial": "yes"},
         {"deadline": "soon"},
         {"deadline": True},
+        {"deadline": float("nan")},
         {"plan": {}},
         {"plan": [{"name": "a"}]},
         {"plan": [{"name": "a", "intent": "closd", "problems": [], "excluded": None, "variables": {}}]},

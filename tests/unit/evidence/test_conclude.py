@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judging a run folder: reports, the gate last, and no trust in a folder that was touched."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from junitparser import JUnitXml
+
+from port995.evidence import conclude as conclude_module
+from port995.evidence.conclude import conclude, read_gate
+from port995.evidence.run_folder import RunError, RunFolder, VantagePlan, open_run
+from port995.policy.model import Exit, HostPlan, Intent, Severity, Status
+from port995.probe.journal import JournalWriter
+from port995.report import schema
+
+from .runs import HOSTS, NOW, OPEN, RUN, SOURCES, TARGETS, all_seen, anchors_pem, finished_probe, make_run, seen
+
+
+def concluded(out: Path) -> RunFolder:
+    run = finished_probe(out)
+    conclude(run, at=NOW)
+    return run
+
+
+def test_a_run_that_is_as_it_should_be_passes_and_its_gate_reads_back(tmp_path: Path) -> None:
+    conclusion = conclude(finished_probe(tmp_path), at=NOW)
+    assert conclusion.gate.exit is Exit.PASSED, conclusion.gate.reasons
+    assert read_gate(tmp_path) == conclusion.gate
+    assert conclusion.files == ("report.json", "TEST-port995.xml", "gate.json")
+    assert conclusion.activity.observations == 8
+
+
+def test_the_gate_names_every_other_file_with_its_hash(tmp_path: Path) -> None:
+    concluded(tmp_path)
+    listed = json.loads((tmp_path / "gate.json").read_text())["files"]
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in tmp_path.iterdir()}
+    del found["gate.json"]
+    assert listed == found
+    assert set(listed) == {
+        "run.json", "profile.yml", "anchors.pem", "journal-controller.jsonl", "report.json", "TEST-port995.xml",
+    }  # fmt: skip
+
+
+def test_what_is_written_fits_the_schemas_and_agrees(tmp_path: Path) -> None:
+    conclusion = conclude(finished_probe(tmp_path), at=NOW)
+    documents = {}
+    for name in ("run", "report", "gate"):
+        documents[name] = json.loads((tmp_path / f"{name}.json").read_text())
+        Draft202012Validator(schema.load(f"{name}-1")).validate(documents[name])
+    report = JUnitXml.fromfile(str(tmp_path / "TEST-port995.xml"))
+    assert documents["report"]["counts"] == documents["gate"]["counts"]
+    assert report.tests == sum(documents["gate"]["counts"].values()) + 1 == len(conclusion.judgement.results) + 1
+    assert documents["report"]["judged_at"] == "2026-11-24T12:00:00Z"
+
+
+def test_a_host_that_answers_and_must_not_fails_the_gate(tmp_path: Path) -> None:
+    observations = all_seen()
+    observations[-1] = seen(TARGETS[1], SOURCES[1], tcp=OPEN)
+    verdict = conclude(finished_probe(tmp_path, observations), at=NOW).gate
+    assert verdict.exit is Exit.FAILED
+    assert read_gate(tmp_path) == verdict
+
+
+def test_fail_on_is_heeded_and_written(tmp_path: Path) -> None:
+    plan = (HostPlan(HOSTS[0], Intent.CLOSED), HostPlan(HOSTS[1], None))
+    run = finished_probe(tmp_path, plan=plan)
+    assert any(r.status is Status.FAIL for r in conclude(run, at=NOW, fail_on=Severity.LOW).judgement.results)
+    assert conclude(run, at=NOW).gate.exit is Exit.FAILED
+    assert conclude(run, at=NOW, fail_on=Severity.CRITICAL).gate.exit is Exit.INCOMPLETE
+    assert json.loads((tmp_path / "gate.json").read_text())["fail_on"] == "critical"
+    assert json.loads((tmp_path / "report.json").read_text())["gate"]["fail_on"] == "critical"
+
+
+@pytest.mark.parametrize("kept", range(8))
+def test_a_journal_cut_off_anywhere_never_passes(tmp_path: Path, kept: int) -> None:
+    run = finished_probe(tmp_path)
+    path = run.journal_path("controller")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:kept]))
+    assert conclude(run, at=NOW).gate.exit is Exit.INCOMPLETE
+    path.write_bytes(b"".join(lines[:kept]) + lines[kept][:40])
+    verdict = conclude(run, at=NOW).gate
+    assert verdict.exit is Exit.INCOMPLETE
+    assert any("was cut off" in reason for reason in verdict.reasons)
+
+
+def test_a_bad_line_behind_everything_owed_still_makes_the_run_incomplete(tmp_path: Path) -> None:
+    run = finished_probe(tmp_path)
+    with run.journal_path("controller").open("ab") as journal:
+        journal.write(b"garbage\n")
+    assert conclude(run, at=NOW).gate.exit is Exit.INCOMPLETE
+
+
+def test_a_lost_journal_never_passes(tmp_path: Path) -> None:
+    run = finished_probe(tmp_path)
+    run.journal_path("controller").unlink()
+    assert conclude(run, at=NOW).gate.exit is Exit.INCOMPLETE
+
+
+def test_a_vantage_whose_journal_is_empty_is_missed(tmp_path: Path) -> None:
+    vantages = (VantagePlan("controller", "undeclared", SOURCES), VantagePlan("scanner"))
+    run = finished_probe(tmp_path, vantages=vantages)
+    run.journal_path("scanner").touch()
+    assert run.observations()[1] == []
+    assert conclude(run, at=NOW).gate.exit is Exit.INCOMPLETE
+
+
+def test_a_journal_of_another_run_never_passes(tmp_path: Path) -> None:
+    foreign = [dataclasses.replace(observation, run_id="f" * 32) for observation in all_seen()]
+    assert conclude(finished_probe(tmp_path, foreign), at=NOW).gate.exit is Exit.INCOMPLETE
+
+
+def test_a_run_without_hosts_never_passes(tmp_path: Path) -> None:
+    verdict = conclude(make_run(tmp_path, plan=(), targets=()), at=NOW).gate
+    assert verdict.exit is Exit.INCOMPLETE
+    assert read_gate(tmp_path).exit is Exit.INCOMPLETE
+
+
+def test_an_excluded_host_counts_and_only_a_partial_run_may_pass_without_it(tmp_path: Path) -> None:
+    plan = (HostPlan(HOSTS[0], Intent.CLOSED), HostPlan(HOSTS[1], Intent.CLOSED, excluded="--limit"))
+    mine = [o for o in all_seen() if o.target == TARGETS[0]]
+    for partial, expected in ((False, Exit.INCOMPLETE), (True, Exit.PASSED)):
+        run = finished_probe(tmp_path / str(partial), mine, plan=plan, targets=TARGETS[:1], partial=partial)
+        conclusion = conclude(run, at=NOW)
+        assert conclusion.gate.exit is expected, conclusion.gate.reasons
+        assert str(conclusion.judgement.coverage) == "inventory 2 = assessed 1 + unreachable 0 + excluded 1"
+
+
+def test_chosen_checks_alone_are_judged(tmp_path: Path) -> None:
+    conclusion = conclude(finished_probe(tmp_path, checks="POP3S-PORT-001"), at=NOW)
+    ids = {result.check_id for result in conclusion.judgement.results}
+    assert "POP3S-PORT-001" in ids
+    assert "POP3S-TLS-001" not in ids
+
+
+def test_judging_again_replaces_the_reports(tmp_path: Path) -> None:
+    run = concluded(tmp_path)
+    (tmp_path / "TEST-port995-007.xml").write_text("stale")
+    first = (tmp_path / "report.json").read_bytes()
+    conclude(open_run(tmp_path), at=NOW)
+    assert (tmp_path / "report.json").read_bytes() == first
+    assert not (tmp_path / "TEST-port995-007.xml").exists()
+    assert read_gate(tmp_path).exit is Exit.PASSED
+    assert run.header.run_id == RUN
+
+
+@pytest.mark.parametrize("name", ["report.json", "TEST-port995.xml", "gate.json"])
+def test_when_a_report_cannot_be_written_no_gate_remains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    run = concluded(tmp_path)
+    real = conclude_module.write_atomically
+
+    def full(path: Path, data: bytes) -> None:
+        if path.name == name:
+            raise OSError(28, "No space left on device")
+        real(path, data)
+
+    monkeypatch.setattr(conclude_module, "write_atomically", full)
+    with pytest.raises(RunError, match="free some space"):
+        conclude(run, at=NOW)
+    assert not (tmp_path / "gate.json").exists()
+    with pytest.raises(RunError, match=r"gate\.json is not there"):
+        read_gate(tmp_path)
+
+
+def test_the_gate_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = []
+    real = conclude_module.write_atomically
+
+    def note(path: Path, data: bytes) -> None:
+        order.append(path.name)
+        real(path, data)
+
+    monkeypatch.setattr(conclude_module, "write_atomically", note)
+    conclude(finished_probe(tmp_path), at=NOW)
+    assert order == ["report.json", "TEST-port995.xml", "gate.json"]
+
+
+@pytest.mark.parametrize("name", ["profile.yml", "anchors.pem", "run.json"])
+def test_a_run_whose_profile_anchors_or_header_changed_is_not_judged(tmp_path: Path, name: str) -> None:
+    run = concluded(tmp_path)
+    with (tmp_path / name).open("ab") as file:
+        file.write(b"\n")
+    with pytest.raises(RunError, match=name.replace(".", r"\.")):
+        conclude(run, at=NOW)
+    assert not (tmp_path / "gate.json").exists()
+
+
+def test_a_journal_that_still_grows_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = finished_probe(tmp_path)
+    real = RunFolder.observations
+
+    def grow(self: RunFolder):
+        found = real(self)
+        with JournalWriter(str(self.journal_path("controller"))) as journal:
+            journal.append(seen(TARGETS[0], SOURCES[0], tcp=OPEN))
+        return found
+
+    monkeypatch.setattr(RunFolder, "observations", grow)
+    with pytest.raises(RunError, match="wait for the probe to end"):
+        conclude(run, at=NOW)
+    assert not (tmp_path / "gate.json").exists()
+
+
+def test_a_missing_gate_is_told(tmp_path: Path) -> None:
+    finished_probe(tmp_path)
+    with pytest.raises(RunError, match=r"gate\.json is not there"):
+        read_gate(tmp_path)
+    with pytest.raises(RunError):
+        read_gate(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "name", ["run.json", "profile.yml", "anchors.pem", "journal-controller.jsonl", "report.json", "TEST-port995.xml"]
+)
+def test_a_file_that_was_changed_or_removed_after_the_verdict_is_noticed(tmp_path: Path, name: str) -> None:
+    concluded(tmp_path)
+    before = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(before.replace(b"a", b"b", 1) if name == "run.json" else before + b"\n")
+    with pytest.raises(RunError):
+        read_gate(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(RunError):
+        read_gate(tmp_path)
+    (tmp_path / name).write_bytes(before)
+    assert read_gate(tmp_path).exit is Exit.PASSED
+
+
+@pytest.mark.parametrize("name", ["journal-late.jsonl", "TEST-port995-002.xml", "TEST-other.xml"])
+def test_a_journal_or_report_that_came_later_is_noticed(tmp_path: Path, name: str) -> None:
+    concluded(tmp_path)
+    (tmp_path / name).write_text("")
+    with pytest.raises(RunError, match="came after the verdict"):
+        read_gate(tmp_path)
+
+
+def test_a_gate_of_another_run_is_noticed(tmp_path: Path) -> None:
+    concluded(tmp_path / "mine")
+    finished_probe(tmp_path / "theirs", run_id="f" * 32)
+    (tmp_path / "theirs" / "gate.json").write_bytes((tmp_path / "mine" / "gate.json").read_bytes())
+    with pytest.raises(RunError, match="belongs to run"):
+        read_gate(tmp_path / "theirs")
+
+
+def test_a_fail_that_was_edited_into_a_pass_is_noticed(tmp_path: Path) -> None:
+    observations = all_seen()
+    observations[-1] = seen(TARGETS[1], SOURCES[1], tcp=OPEN)
+    conclude(finished_probe(tmp_path, observations), at=NOW)
+    document = json.loads((tmp_path / "gate.json").read_text())
+    document.update(exit=0, verdict="passed", incomplete=False, reasons=[])
+    document["coverage"].update(assessed=2, unreachable=0)
+    (tmp_path / "gate.json").write_text(json.dumps(document))
+    with pytest.raises(RunError, match="do not say the same"):
+        read_gate(tmp_path)
+
+
+@pytest.mark.parametrize("left_out", ["run.json", "profile.yml", "anchors.pem", "report.json", "TEST-port995.xml"])
+def test_a_gate_that_does_not_vouch_for_a_file_is_refused(tmp_path: Path, left_out: str) -> None:
+    concluded(tmp_path)
+    document = json.loads((tmp_path / "gate.json").read_text())
+    del document["files"][left_out]
+    (tmp_path / "gate.json").write_text(json.dumps(document))
+    with pytest.raises(RunError):
+        read_gate(tmp_path)
+
+
+def test_the_anchors_of_the_run_are_used_not_those_of_the_machine(tmp_path: Path) -> None:
+    run = finished_probe(tmp_path)
+    assert conclude_module._anchors(run).pem == anchors_pem()
