@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""port995: prove, for every server of a fleet, that TCP 995 (POP3S) is as it should be."""
+"""port995: tells, with proof, whether TCP 995 (POP3S) is as it should be on every host of a fleet."""
 
-__version__ = "0.1.0"
+from .probe.version import __version__ as __version__
