@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from typing import Any, Dict, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Dict, Tuple, Type, TypeVar, Union
 
 from . import model
 
@@ -69,7 +69,7 @@ def _fields(kind: type) -> Tuple[Tuple[str, Any, bool], ...]:
                 hints[field.name],
                 field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING,
             )
-            for field in dataclasses.fields(kind)  # type: ignore[arg-type]  # a dataclass by construction
+            for field in dataclasses.fields(kind)
         )
     return _FIELDS[kind]
 
@@ -86,10 +86,10 @@ def _decode(kind: Any, data: Any, where: str) -> Any:
         return tuple(_decode(item, value, "%s[%d]" % (where, index)) for index, value in enumerate(data))
     if dataclasses.is_dataclass(kind):
         return _decode_object(typing.cast(type, kind), data, where)
-    accepted: Optional[Tuple[type, ...]] = {float: (float, int)}.get(kind, (kind,))
+    accepted: Tuple[type, ...] = (float, int) if kind is float else (kind,)
     if not isinstance(data, accepted) or (isinstance(data, bool) and kind is not bool):
         raise CodecError("%s is %s, not %s" % (where, kind.__name__, type(data).__name__))
-    return float(data) if kind is float else data
+    return float(typing.cast(float, data)) if kind is float else data
 
 
 def _decode_object(kind: type, data: Any, where: str) -> Any:

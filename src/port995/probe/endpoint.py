@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One service of one endpoint, from the connect to the goodbye: always ends in an observation, in every event.
+
+What was seen before an early end is kept: the parts are filled in as the phases go. Python 3.9, standard library only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+import ssl
+import time
+from typing import Awaitable, Callable, List, Optional, TypeVar
+
+from .model import (
+    OBSERVATION_SCHEMA,
+    Connection,
+    Observation,
+    Pop3Dialogue,
+    Resolution,
+    Target,
+    TcpConnect,
+    TlsSession,
+    Vantage,
+)
+from .options import ScanOptions
+from .pop3 import Dialogue, Ended, status_of
+from .proxy_protocol import header
+from .tcp import NoRoute, TcpStream, connect, ending
+from .tls_session import HandshakeEnded, NotTls, TlsStream
+
+T = TypeVar("T")
+
+POP3S, POP3 = "pop3s", "pop3"
+PURPOSES = {POP3S: "TLS and POP3 session", POP3: "POP3 and STLS session"}
+PORT_PURPOSE = "state of the port"
+
+SILENCE_HINT = (
+    "not one octet came; a service that waits for a PROXY protocol header behaves so (set proxy_protocol), a throttle too"
+)
+GOODBYE_SECONDS = 2.0
+"""How long to wait, after QUIT, for the peer's own end of TLS."""
+PLAINTEXT_SECONDS = 1.0
+"""How long to wait for the rest of a line that is not TLS."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Aim:
+    """One address of a target, seen from one source: what remains to look at."""
+
+    target: Target
+    resolution: Resolution
+    address: Optional[str]
+    family: Optional[int]
+    source: Optional[str]
+    not_tested: Optional[str] = None
+    """Why it is not to be tried at all."""
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """What all endpoints of a run share."""
+
+    options: ScanOptions
+    vantage: Vantage
+    run_id: str
+    context: ssl.SSLContext
+    interrupted: Callable[[], Optional[str]]
+    """``deadline`` or ``cancelled`` once the run is to end."""
+
+
+def services_of(target: Target) -> List[str]:
+    """The services to look at, in their order: clear text first, so that a session on the TLS port afterwards shows
+    that a refusal was no ban."""
+    return [POP3S] if target.pop3_port is None else [POP3, POP3S]
+
+
+def utc_now() -> str:
+    """The time in UTC, RFC 3339, to the millisecond."""
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def untried(aim: Aim, service: str, scene: Scene, not_tested: Optional[str], detail: str = "") -> Observation:
+    """The observation of a service that was not looked at."""
+    now = utc_now()
+    return _Visit(aim, service, scene, now).observation(now, not_tested, detail)
+
+
+async def observe(aim: Aim, service: str, scene: Scene) -> Observation:
+    """Look at one service. Never raises; a cancellation is answered with what was seen so far.
+
+    :param service: ``pop3s`` or ``pop3``
+    """
+    visit = _Visit(aim, service, scene, utc_now())
+    not_tested: Optional[str] = None
+    detail = ""
+    try:
+        await visit.look()
+    except NoRoute as error:
+        not_tested, detail = "no-route", str(error)
+    except asyncio.CancelledError:
+        not_tested = scene.interrupted() or "cancelled"
+    except Exception as error:  # noqa: BLE001 - a fault of ours costs one observation, never the run
+        not_tested, detail = "internal-error", "%s: %s" % (type(error).__name__, error)
+    finally:
+        visit.end()
+    return visit.observation(utc_now(), not_tested, detail)
+
+
+class _Visit:
+    """The parts of an observation, filled in as they are seen."""
+
+    def __init__(self, aim: Aim, service: str, scene: Scene, started: str) -> None:
+        self._aim, self._service, self._scene = aim, service, scene
+        self._target = aim.target
+        self._port = self._target.port if service == POP3S else self._target.pop3_port or 0
+        self._started = started
+        self._ends_at = time.monotonic() + scene.options.endpoint_timeout
+        self._connected_at = 0.0
+        self._stream: Optional[TcpStream] = None
+        self._tcp: Optional[TcpConnect] = None
+        self._tls: Optional[TlsSession] = None
+        self._clear: Optional[Pop3Dialogue] = None
+        self._inside: Optional[Pop3Dialogue] = None
+        self._plaintext: Optional[str] = None
+        self._connections: List[Connection] = []
+        self._unfinished: Optional[Callable[[], None]] = None
+
+    def observation(self, ended: str, not_tested: Optional[str], detail: str) -> Observation:
+        return Observation(
+            OBSERVATION_SCHEMA,
+            self._scene.run_id,
+            self._target,
+            self._service,
+            self._port,
+            self._scene.vantage,
+            self._aim.source,
+            self._started,
+            ended,
+            self._aim.resolution,
+            self._aim.address,
+            self._aim.family,
+            not_tested,
+            detail[:500],
+            self._tcp,
+            self._plaintext,
+            self._clear,
+            self._tls,
+            self._inside,
+            tuple(self._connections),
+        )
+
+    def end(self) -> None:
+        """Note what a phase that was cut off had seen, and close the connection."""
+        if self._unfinished is not None:
+            self._unfinished()
+        if self._stream is not None:
+            self._stream.close()
+            self._connections[-1] = dataclasses.replace(
+                self._connections[-1],
+                seconds=round(time.monotonic() - self._connected_at, 6),
+                octets_sent=self._stream.octets_sent,
+                octets_received=self._stream.octets_received,
+            )
+
+    async def look(self) -> None:
+        options = self._scene.options
+        if not await self._connect() or options.depth == "port":
+            return
+        if self._service == POP3:
+            if await self._clear_text():
+                await self._inside_tls(greeted=True)
+        else:
+            await self._inside_tls(greeted=False)
+
+    async def _connect(self) -> bool:
+        aim, options = self._aim, self._scene.options
+        assert aim.address is not None and aim.family is not None
+        self._connected_at = time.monotonic()
+        attempt = await connect(
+            aim.address, self._port, aim.family, aim.source, min(options.connect_timeout, self._remaining())
+        )
+        self._tcp, self._stream = attempt.tcp, attempt.stream
+        purpose = PORT_PURPOSE if options.depth == "port" else PURPOSES[self._service]
+        self._connections.append(
+            Connection(purpose, aim.address, self._port, attempt.source_address, utc_now(), attempt.tcp.seconds)
+        )
+        if self._stream is None:
+            return False
+        if self._target.proxy_protocol is not None and options.depth != "port":
+            try:
+                await self._stream.send(
+                    header(self._target.proxy_protocol, self._stream.local, self._stream.peer)
+                )
+            except OSError:
+                pass  # The next phase meets the same broken connection, and has a word for it.
+        return True
+
+    async def _clear_text(self) -> bool:
+        """Greeting, CAPA and STLS in clear text; whether TLS may begin."""
+        assert self._stream is not None
+        dialogue = Dialogue(self._stream.send, self._stream.receive)
+        begin_tls = False
+
+        async def talk() -> None:
+            nonlocal begin_tls
+            if await dialogue.greet():
+                await dialogue.capa()
+                begin_tls = dialogue.may_try_stls and await dialogue.stls()
+                if not begin_tls and not dialogue.result().octets_after_stls:
+                    await dialogue.quit()
+
+        def note(outcome: str) -> None:
+            self._clear = dialogue.result(outcome)
+
+        completed = await self._phase(talk(), self._scene.options.pop3_timeout, note)
+        return completed and begin_tls
+
+    async def _inside_tls(self, greeted: bool) -> None:
+        """The handshake, and the dialogue inside it."""
+        assert self._stream is not None
+        try:
+            tls = TlsStream(self._stream, self._scene.context, self._target.server_name or self._target.address)
+        except ValueError as error:
+            self._tls = TlsSession("not-tested", str(error))
+            return
+        if not await self._handshake(tls):
+            return
+        dialogue = Dialogue(tls.send, tls.receive)
+
+        async def talk() -> None:
+            if greeted or await dialogue.greet():
+                await dialogue.capa()
+                await dialogue.quit()
+
+        def note(outcome: str) -> None:
+            self._inside = dialogue.result(outcome)
+            self._tls = tls.session("completed")
+
+        completed = await self._phase(talk(), self._scene.options.pop3_timeout, note)
+        if not completed and tls.alert is not None and dialogue.result().greeting is None and not greeted:
+            # In TLS 1.3 the server refuses a client without a certificate only after the client's handshake is done.
+            self._tls = tls.session("alert", "refused right after the handshake")
+        elif completed:
+            await self._goodbye(tls)
+
+    async def _handshake(self, tls: TlsStream) -> bool:
+        outcome, detail = "completed", ""
+
+        async def shake() -> None:
+            nonlocal outcome, detail
+            try:
+                await tls.handshake()
+            except HandshakeEnded as ended:
+                outcome, detail = ended.outcome, ended.detail
+
+        def note(word: str) -> None:
+            self._tls = tls.session(word)
+
+        try:
+            completed = await self._phase(shake(), self._scene.options.tls_timeout, note)
+        except NotTls:
+            await self._not_tls(tls)
+            return False
+        if completed and outcome == "completed":
+            return True
+        self._tls = tls.session(outcome if completed else self._tls.outcome if self._tls else "failed", detail)
+        silent = self._tls.octets_received == 0 and self._tls.outcome in ("timeout", "eof", "reset")
+        if silent and self._target.proxy_protocol is None:
+            self._tls = dataclasses.replace(self._tls, detail=SILENCE_HINT)
+        return False
+
+    async def _not_tls(self, tls: TlsStream) -> None:
+        def note(word: str) -> None:
+            spoken = tls.plaintext
+            self._plaintext = spoken.decode("latin-1")
+            self._tls = tls.session("not-tls", "the first octets are no TLS record")
+            line, ended, _ = spoken.partition(b"\r\n")
+            if ended and status_of(line) != "other":
+                self._clear = Pop3Dialogue("not-tested", None, line.decode("latin-1"), status_of(line))
+
+        note("not-tls")
+        await self._phase(tls.rest_of_plaintext(), PLAINTEXT_SECONDS, note)
+
+    async def _goodbye(self, tls: TlsStream) -> None:
+        """See whether the peer ends TLS before TCP (RFC 8314 section 3.4); it spoils nothing when it does not."""
+
+        async def wait() -> None:
+            while await tls.receive():
+                pass
+
+        def note(word: str) -> None:
+            self._tls = tls.session("completed")
+
+        await self._phase(wait(), GOODBYE_SECONDS, note)
+
+    async def _phase(self, work: Awaitable[None], seconds: float, note: Callable[[str], None]) -> bool:
+        """Run one phase within its deadline and the endpoint's; ``note`` takes the word for how it ended, and is called
+        in every event.
+
+        :returns: whether it came to its end
+        """
+        self._unfinished = lambda: note("timeout")
+        outcome = "completed"
+        try:
+            await asyncio.wait_for(work, max(0.0, min(seconds, self._remaining())))
+        except Ended as ended:
+            outcome = ended.outcome
+        except (asyncio.TimeoutError, ssl.SSLError, OSError) as error:
+            outcome = ending(error)
+        self._unfinished = None
+        note(outcome)
+        return outcome == "completed"
+
+    def _remaining(self) -> float:
+        return self._ends_at - time.monotonic()

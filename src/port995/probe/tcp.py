@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""TCP connects told apart as Nmap does it, and a counted, bounded stream over them.
+
+What this machine could not do is never said of the other one: an error of its own (no file descriptor, no route, a
+local rule) gives ``unknown`` or no state at all, for a "filtered" that was made here would prove a port shut that
+nobody looked at. Python 3.9, standard library only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import errno
+import socket
+import time
+from typing import Any, Optional, Tuple
+
+from .model import TcpConnect
+
+READ_SIZE = 16384
+FILE_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""Seconds between attempts while this process has no file descriptor left."""
+SELF_CONNECTS = 3
+
+REMOTE_ERRORS = {
+    errno.ECONNREFUSED: ("closed", "conn-refused"),
+    errno.ECONNRESET: ("closed", "reset"),
+    errno.ETIMEDOUT: ("filtered", "no-response"),
+    errno.EHOSTUNREACH: ("filtered", "host-unreach"),
+    errno.EHOSTDOWN: ("filtered", "host-unreach"),
+    errno.ENETUNREACH: ("filtered", "net-unreach"),
+    errno.ENOPROTOOPT: ("filtered", "port-unreach"),
+    errno.EPROTO: ("filtered", "proto-unreach"),
+}
+"""Errors that arrive after the SYN left: an answer of the network (RFC 1122 section 3.2.2.1), in Nmap's words."""
+
+LOCAL_ERRORS = {
+    errno.EMFILE: "too-many-files",
+    errno.ENFILE: "too-many-files",
+    errno.EACCES: "admin-prohibited",
+    errno.EPERM: "permission-denied",
+    errno.EADDRNOTAVAIL: "address-not-available",
+    errno.EADDRINUSE: "address-not-available",
+    errno.ENETUNREACH: "no-route",
+    errno.EHOSTUNREACH: "no-route",
+}
+"""Errors of this machine. EACCES on Linux is a ``prohibit`` route or a local rule (connect(2)), never the peer's."""
+
+NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EAFNOSUPPORT, errno.EINVAL, errno.EADDRNOTAVAIL)
+
+
+class NoRoute(Exception):
+    """This machine has no way to send a packet to the address; nothing was sent."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """What became of one connect."""
+
+    tcp: TcpConnect
+    source_address: Optional[str]
+    """Local address that was used; ``None``: it never came to one."""
+    stream: Optional[TcpStream]
+
+
+class TcpStream:
+    """A connected socket that counts what passes. Deadlines are the caller's."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._loop = asyncio.get_running_loop()
+        self.octets_sent = 0
+        self.octets_received = 0
+
+    @property
+    def local(self) -> Tuple[str, int]:
+        """Own address and port."""
+        return _plain(self._socket.getsockname())
+
+    @property
+    def peer(self) -> Tuple[str, int]:
+        """The peer's address and port."""
+        return _plain(self._socket.getpeername())
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it.
+
+        :raises OSError: the connection broke
+        """
+        await self._loop.sock_sendall(self._socket, data)
+        self.octets_sent += len(data)
+
+    async def receive(self, limit: int = READ_SIZE) -> bytes:
+        """What has arrived, at most ``limit`` octets; empty: the peer has closed.
+
+        :raises OSError: the connection broke
+        """
+        data = await self._loop.sock_recv(self._socket, limit)
+        self.octets_received += len(data)
+        return data
+
+    def close(self) -> None:
+        """Close the socket; safe to call twice."""
+        self._socket.close()
+
+
+def route_source(address: str, family: int, source: Optional[str]) -> str:
+    """The local address that packets to ``address`` would leave from. Sends nothing: a UDP connect only asks the
+    routing table.
+
+    :raises NoRoute: there is none
+    :raises OSError: this machine can't ask (no file descriptor, a local rule)
+    """
+    try:
+        with socket.socket(_family(family), socket.SOCK_DGRAM) as probe:
+            if source is not None:
+                probe.bind(_sockaddr(source, 0, family))
+            probe.connect(_sockaddr(address, 9, family))
+            return _plain(probe.getsockname())[0]
+    except OSError as error:
+        if error.errno in NO_ROUTE or isinstance(error, socket.gaierror):
+            raise NoRoute(_words(error)) from error
+        raise
+
+
+async def connect(address: str, port: int, family: int, source: Optional[str], timeout: float) -> Attempt:
+    """Connect, and tell how it went.
+
+    :param family: 4 or 6, that of the address
+    :param source: local address to connect from; ``None``: the kernel's choice
+    :param timeout: seconds
+    :raises NoRoute: there is no route; nothing was sent
+    """
+    started = time.monotonic()
+    used: Optional[str] = None
+    for wait in (*FILE_WAITS, None):
+        try:
+            used = route_source(address, family, source)
+            return await _connect(address, port, family, source, used, started, timeout)
+        except OSError as error:
+            out_of_files = error.errno in (errno.EMFILE, errno.ENFILE)
+            if not out_of_files or wait is None or time.monotonic() - started + wait > timeout:
+                return Attempt(_local(error, started), used, None)
+            await asyncio.sleep(wait)
+    raise AssertionError("the last wait is None")
+
+
+async def _connect(
+    address: str, port: int, family: int, source: Optional[str], used: str, started: float, timeout: float
+) -> Attempt:
+    for _ in range(SELF_CONNECTS):
+        connecting = _socket(family, source)
+        keep = False
+        try:
+            try:
+                await asyncio.wait_for(
+                    _establish(connecting, _sockaddr(address, port, family)), timeout - (time.monotonic() - started)
+                )
+            except asyncio.TimeoutError:
+                return Attempt(TcpConnect("filtered", "no-response", None, _since(started)), used, None)
+            except _Answer as answer:
+                return Attempt(_remote(answer.error, started), used, None)
+            if connecting.getsockname()[:2] == connecting.getpeername()[:2]:
+                continue  # Connected to itself: nobody listens, and the kernel chose the very port that was asked for.
+            keep = True
+            stream = TcpStream(connecting)
+            return Attempt(TcpConnect("open", "syn-ack", None, _since(started)), stream.local[0], stream)
+        except ConnectionError:
+            # The peer was gone before its name could be asked: it had answered all the same.
+            return Attempt(TcpConnect("closed", "reset", "ECONNRESET", _since(started)), used, None)
+        finally:
+            if not keep:
+                connecting.close()
+    return Attempt(TcpConnect("closed", "conn-refused", None, _since(started)), used, None)
+
+
+class _Answer(Exception):
+    """The network answered the SYN with an error."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+async def _establish(connecting: socket.socket, where: Any) -> None:
+    code = connecting.connect_ex(where)
+    if code == 0:
+        return
+    # On loopback the refusal is there before the call returns; any other error at this point was made here.
+    if code == errno.ECONNREFUSED:
+        raise _Answer(OSError(code, "refused"))
+    if code not in (errno.EINPROGRESS, errno.EINTR):
+        raise OSError(code, "connect")
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    descriptor = connecting.fileno()
+    loop.add_writer(descriptor, lambda: None if ready.done() else ready.set_result(None))
+    try:
+        await ready
+    finally:
+        loop.remove_writer(descriptor)
+    code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code != 0:
+        raise _Answer(OSError(code, "connect"))
+
+
+def _socket(family: int, source: Optional[str]) -> socket.socket:
+    made = socket.socket(_family(family), socket.SOCK_STREAM)
+    try:
+        made.setblocking(False)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if source is not None:
+            # The port is chosen at connect: else one source address has only as many connects as free ports.
+            no_port = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)
+            try:
+                made.setsockopt(socket.IPPROTO_IP, no_port, 1)
+            except OSError:
+                pass  # Only Linux 4.2 and later know it; without it there are fewer ports, nothing else.
+            made.bind(_sockaddr(source, 0, family))
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _remote(error: OSError, started: float) -> TcpConnect:
+    state, reason = REMOTE_ERRORS.get(error.errno or 0, ("", ""))
+    if not state:
+        return _local(error, started)
+    return TcpConnect(state, reason, _symbol(error), _since(started))
+
+
+def _local(error: OSError, started: float) -> TcpConnect:
+    return TcpConnect(
+        "unknown", LOCAL_ERRORS.get(error.errno or 0, "internal-error"), _symbol(error), _since(started)
+    )
+
+
+def ending(error: BaseException) -> str:
+    """The word for an error that ended a stream: ``timeout`` or ``reset``."""
+    if isinstance(error, asyncio.TimeoutError) or getattr(error, "errno", None) == errno.ETIMEDOUT:
+        return "timeout"
+    return "reset"
+
+
+def _symbol(error: OSError) -> Optional[str]:
+    return errno.errorcode.get(error.errno or 0)
+
+
+def _words(error: OSError) -> str:
+    return "%s: %s" % (_symbol(error) or type(error).__name__, error.strerror or error)
+
+
+def _family(family: int) -> socket.AddressFamily:
+    return socket.AF_INET6 if family == 6 else socket.AF_INET
+
+
+def _sockaddr(address: str, port: int, family: int) -> Any:
+    if "%" not in address:
+        return (address, port)
+    # Only the C library turns a zone id into its number; a literal is never looked up.
+    return socket.getaddrinfo(
+        address, port, _family(family), socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    )[0][4]
+
+
+def _plain(name: Any) -> Tuple[str, int]:
+    return str(name[0]), int(name[1])
+
+
+def _since(started: float) -> float:
+    return round(time.monotonic() - started, 6)
