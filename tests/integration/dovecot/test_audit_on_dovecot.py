@@ -26,9 +26,21 @@ def audit(out: Path, dovecot: Dovecot, *arguments: str) -> tuple[int, dict[str, 
 
 
 def test_a_hardened_dovecot_passes(dovecot: Dovecot, ca_file: Path, tmp_path: Path) -> None:
+    """Its CA was made by a plain ``openssl req -x509``: what that leaves out is a finding, and stops nobody."""
     code, statuses, printed = audit(tmp_path / "out", dovecot, "--ca-file", str(ca_file), "--source", "127.0.0.2")
-    assert {check: status for check, status in statuses.items() if status not in ("pass", "not_applicable")} == {}
+    assert {check: status for check, status in statuses.items() if status not in ("pass", "not_applicable")} == {
+        "POP3S-CERT-007": "fail"
+    }
     assert code == 0, printed
+
+
+def test_what_a_private_ca_leaves_out_stops_those_who_ask_for_it(
+    dovecot: Dovecot, ca_file: Path, tmp_path: Path
+) -> None:
+    code, _, printed = audit(
+        tmp_path / "out", dovecot, "--ca-file", str(ca_file), "--source", "127.0.0.2", "--fail-on", "info"
+    )
+    assert code == 1, printed
 
 
 def test_clear_text_login_on_110_fails(dovecot: Dovecot, ca_file: Path, tmp_path: Path) -> None:

@@ -345,7 +345,7 @@ def _link(child: CertificateFacts, parent: CertificateFacts) -> tuple[Status, st
 @endpoint_check(
     id="POP3S-CERT-007",
     title="Path keeps to the Internet and Web PKI profile",
-    severity=Severity.LOW,
+    severity=Severity.INFO,
     categories=("default", "safe"),
     rationale="Strict clients refuse certificates that others take; private CAs often leave extensions out.",
     remediation="Issue the certificates again with the extensions named.",
