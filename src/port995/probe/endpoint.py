@@ -290,6 +290,7 @@ class _Visit:
         async def wait() -> None:
             while await tls.receive():
                 pass
+            await tls.close()
 
         def note(word: str) -> None:
             self._tls = tls.session("completed")

@@ -188,6 +188,14 @@ class TlsStream:
                 self.close_notify = True
             return data
 
+    async def close(self) -> None:
+        """Say close_notify, as both sides owe it before the end of TCP (RFC 8314 section 3.4)."""
+        try:
+            self._tls.unwrap()
+        except ssl.SSLError:
+            pass  # The peer's own may not have come; ours is written all the same.
+        await self._flush_last()
+
     @property
     def alert(self) -> Optional[int]:
         """The fatal alert received, if any."""
