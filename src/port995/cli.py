@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command ``port995``. Exit codes are those of `port995.policy.model.Exit`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .command.audit import audit
+from .command.lab import lab
+from .command.listing import checks, gate, profiles
+from .command.scan import scan
+from .probe.version import __version__
+
+app = typer.Typer(
+    name="port995",
+    help="Tell, with proof, whether TCP 995 (POP3S) is as it should be on every host of a fleet.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (audit, scan, gate, checks, profiles):
+    app.command()(command)
+app.command(context_settings={"allow_interspersed_args": False})(lab)
+
+
+def _version(wanted: bool) -> None:
+    if not wanted:
+        return
+    print(f"port995 {__version__}")
+    others = other_copies()
+    if others:
+        print(
+            f"port995: this is {Path(__file__).parent}; other copies can be imported too: {', '.join(others)}."
+            " Remove those that are not wanted: two versions may judge differently",
+            file=sys.stderr,
+        )
+    raise typer.Exit(0)
+
+
+def other_copies() -> list[str]:
+    """Folders of other copies of this package on the module path, and an installed version that is not this one."""
+    own = Path(__file__).resolve().parent
+    found = {
+        str(candidate)
+        for entry in sys.path
+        if (candidate := (Path(entry) / "port995")).joinpath("__init__.py").is_file() and candidate.resolve() != own
+    }
+    try:
+        installed = importlib.metadata.version("port995")
+    except importlib.metadata.PackageNotFoundError:
+        installed = __version__
+    if installed != __version__:
+        found.add(f"an installed version {installed}")
+    return sorted(found)
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An Ansible inventory, read by ``ansible-inventory`` itself: every plugin and precedence rule is its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+TIMEOUT = 300
+"""Seconds; an inventory plugin may ask a cloud."""
+
+VARIABLE_PREFIXES = ("pop3s_", "pop3_port", "ansible_host")
+
+
+class InventoryError(ValueError):
+    """An inventory that can't be used: why, and what to do next."""
+
+
+def read_inventory(path: Path) -> dict[str, dict[str, Any]]:
+    """Host name -> variables of every host, in the inventory's order.
+
+    A variable that holds a template is left as it is; only a playbook can fill it.
+
+    :raises InventoryError: no such file, ansible-inventory is missing or fails, it can't be parsed, or holds no hosts
+    """
+    if not path.exists():
+        raise InventoryError(f"{path}: there is no such inventory: check the path")
+    command = _command()
+    # An inventory that is read in part would lose hosts silently; Ansible itself only warns.
+    environment = {**os.environ, "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true", "ANSIBLE_NOCOLOR": "1"}
+    try:
+        run = subprocess.run(
+            [command, "-i", str(path.absolute()), "--list"],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InventoryError(f"{command} did not read {path}: {error}") from error
+    said = " ".join(run.stderr.split())[:500]
+    if run.returncode != 0:
+        raise InventoryError(f"{path} can't be read as an inventory: {said or 'no reason given'}")
+    try:
+        hosts = _hosts(json.loads(run.stdout))
+    except ValueError as error:
+        raise InventoryError(f"{command} printed no JSON for {path}: {error}") from error
+    if not hosts:
+        raise InventoryError(f"{path} holds no hosts: nothing would be audited{f' ({said})' if said else ''}")
+    return hosts
+
+
+def problems_of(variables: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Part the variables that can be used from those only a playbook can fill.
+
+    :returns: variables without templates and vaulted values, and a problem for each that was left out
+    """
+    usable: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in variables.items():
+        if not name.startswith(VARIABLE_PREFIXES):
+            continue
+        text = json.dumps(value)
+        if "{{" in text or "{%" in text or "__ansible_vault" in text:
+            problems.append(f"{name}: it is a template or a vault, which only the playbook port995.pop3s.audit can fill")
+        else:
+            usable[name] = value
+    return usable, problems
+
+
+def _hosts(listing: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    variables: Mapping[str, Any] = listing.get("_meta", {}).get("hostvars", {})
+    names = dict.fromkeys(variables)
+    for group, content in listing.items():
+        if group != "_meta" and isinstance(content, dict):
+            names.update(dict.fromkeys(content.get("hosts", ())))
+    return {name: dict(variables.get(name, {})) for name in names}
+
+
+def _command() -> str:
+    beside = Path(sys.executable).with_name("ansible-inventory")
+    found = str(beside) if beside.is_file() else shutil.which("ansible-inventory")
+    if found is None:
+        raise InventoryError("ansible-inventory is not installed: install ansible-core, or give targets instead of -i")
+    return found

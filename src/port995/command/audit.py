@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``port995 audit``: look, judge, write the reports, and end with the gate's exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin
+from ..evidence.conclude import Conclusion, conclude
+from ..evidence.run_folder import RunError, RunFolder
+from ..nmap.target_syntax import TypedTarget
+from ..policy.inventory import merge_targets, plan_host
+from ..policy.libraries import LibraryMissing
+from ..policy.model import Exit, HostPlan, Intent, Severity
+from ..probe.engine import OptionsError, ScanOptions, local_vantage, run_scan
+from ..probe.journal import JournalWriter
+from ..probe.model import Observation, Target, Vantage
+from ..probe.version import __version__
+from ..report.escape import visible
+from ..report.terminal import render
+from . import options as given
+from .ansible_inventory import InventoryError, problems_of, read_inventory
+from .ending import guarded, say, stop
+from .progress import progress
+
+JUDGING, REPORTS = "Judging", "Reports"
+VANTAGE = "controller"
+SIDES = ("inside", "outside", "undeclared")
+
+
+@guarded
+def audit(
+    targets: given.Targets = None,
+    inventory: Annotated[
+        Optional[Path],
+        typer.Option("-i", "--inventory", help="Ansible inventory, instead of targets.", rich_help_panel=given.TARGETS),
+    ] = None,
+    input_list: given.InputList = None,
+    exclude: given.Exclude = None,
+    intent: Annotated[
+        Intent, typer.Option("--intent", help="What targets are meant to be.", rich_help_panel=given.TARGETS)
+    ] = Intent.SERVE,
+    port: given.Port = 995,
+    pop3_port: given.Pop3Port = 110,
+    server_name: given.ServerName = None,
+    proxy_protocol: given.ProxyProtocol = None,
+    families: given.Families = "auto",
+    source: given.Source = None,
+    depth: given.Depth = "session",
+    side: Annotated[
+        str,
+        typer.Option(
+            "--side", metavar="|".join(SIDES), help="Where this machine stands.", rich_help_panel=given.LOOKING
+        ),
+    ] = "undeclared",
+    concurrency: given.Concurrency = given.DEFAULTS.concurrency,
+    deadline: given.Deadline = None,
+    resolve_timeout: given.ResolveTimeout = given.DEFAULTS.resolve_timeout,
+    connect_timeout: given.ConnectTimeout = given.DEFAULTS.connect_timeout,
+    tls_timeout: given.TlsTimeout = given.DEFAULTS.tls_timeout,
+    pop3_timeout: given.Pop3Timeout = given.DEFAULTS.pop3_timeout,
+    endpoint_timeout: given.EndpointTimeout = given.DEFAULTS.endpoint_timeout,
+    profile: Annotated[
+        str, typer.Option("--profile", help="Profile: a name or a file.", rich_help_panel=JUDGING)
+    ] = "baseline",
+    checks: Annotated[
+        str,
+        typer.Option(
+            "--checks", help="Which of its checks: ids, globs, categories, and/or/not.", rich_help_panel=JUDGING
+        ),
+    ] = "",
+    ca_file: Annotated[
+        Optional[Path],
+        typer.Option("--ca-file", help="PEM file of the CAs to trust; else the machine's.", rich_help_panel=JUDGING),
+    ] = None,
+    fail_on: Annotated[
+        Severity, typer.Option("--fail-on", help="Lightest severity that fails the gate.", rich_help_panel=JUDGING)
+    ] = Severity.LOW,
+    out: Annotated[
+        Optional[Path],
+        typer.Option("--out", help="Folder of the run; else a new one in port995-runs.", rich_help_panel=REPORTS),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON instead of the table.", rich_help_panel=REPORTS)
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Print nothing but errors.", rich_help_panel=REPORTS)
+    ] = False,
+) -> int:
+    """Judge POP3S services against a profile, write JUnit and JSON reports, and end with the gate's verdict.
+
+    Exit code 0: all is proven as it should be; 1: something is not; 2: wrong usage; 3: nothing is wrong as far as was
+    seen, but not all was; 4: internal error or evidence that can't be vouched for.
+    """
+    if side not in SIDES:
+        stop(Exit.USAGE, f"--side is one of {', '.join(SIDES)}, not {side!a}")
+    options = given.checked(
+        ScanOptions(
+            families, tuple(source or ()), resolve_timeout, connect_timeout, tls_timeout, pop3_timeout,
+            endpoint_timeout, deadline, concurrency, depth,
+        )  # fmt: skip
+    )
+    if inventory is not None:
+        if targets or input_list or exclude:
+            stop(Exit.USAGE, "give either an inventory (-i) or targets, not both")
+        plan, aims, notes = _from_inventory(inventory)
+    else:
+        plan, aims, notes = _typed(
+            given.typed_targets(targets, input_list, exclude), intent, port, pop3_port, server_name, proxy_protocol
+        )
+    if not plan:
+        stop(Exit.USAGE, "no targets: give some, a file of them with -iL, or an inventory with -i")
+    request = RunRequest(
+        out, profile, checks, ca_file, (VantagePlan(VANTAGE, side, options.source_addresses),), tuple(sys.argv[1:]),
+        False, deadline,
+    )  # fmt: skip
+    try:
+        run = begin(request, plan, aims, notes)
+    except RequestError as error:
+        stop(Exit.USAGE, str(error))
+    for note in notes:
+        print(f"port995: {visible(note)}", file=sys.stderr)
+    _look(run, aims, options, local_vantage(VANTAGE, side, __version__), quiet)
+    try:
+        conclusion = conclude(run, fail_on=fail_on)
+    except (RunError, LibraryMissing) as error:
+        stop(Exit.CANNOT_VOUCH, str(error))
+    if not quiet:
+        _tell(run, conclusion, as_json)
+    return int(conclusion.gate.exit)
+
+
+Population = tuple[tuple[HostPlan, ...], tuple[Target, ...], tuple[str, ...]]
+
+
+def _from_inventory(path: Path) -> Population:
+    plan: list[HostPlan] = []
+    aims: list[Target] = []
+    try:
+        hosts = read_inventory(path)
+    except InventoryError as error:
+        stop(Exit.USAGE, str(error))
+    for name, variables in hosts.items():
+        usable, problems = problems_of(variables)
+        host, wanted = plan_host(name, usable)
+        plan.append(dataclasses.replace(host, problems=(*host.problems, *problems)))
+        # A variable that could not be read may be the address: the host is in error, and nothing is probed for it.
+        aims += wanted if not problems else ()
+    merged, notes = merge_targets(aims)
+    return tuple(plan), merged, notes
+
+
+def _typed(
+    typed: list[TypedTarget],
+    intent: Intent,
+    port: int,
+    pop3_port: int,
+    server_name: str | None,
+    proxy_protocol: str | None,
+) -> Population:
+    plan: dict[str, HostPlan] = {}
+    aims: list[Target] = []
+    for one in typed:
+        variables = {
+            "pop3s_intent": intent.value, "pop3s_address": one.address, "pop3s_port": one.port or port,
+            "pop3s_server_name": server_name, "pop3_port": pop3_port, "pop3s_proxy_protocol": proxy_protocol,
+        }  # fmt: skip
+        host, wanted = plan_host(one.name, variables)
+        if not wanted:
+            stop(Exit.USAGE, "; ".join(host.problems))
+        plan.setdefault(one.name, host)
+        aims += wanted
+    merged, notes = merge_targets(aims)
+    return tuple(plan.values()), merged, notes
+
+
+def _look(run: RunFolder, aims: tuple[Target, ...], options: ScanOptions, vantage: Vantage, quiet: bool) -> None:
+    """Probe, and keep what was seen; a signal or the deadline ends it in order."""
+    expected = len(aims) * 2 * max(1, len(options.source_addresses))
+    try:
+        with progress(expected, quiet) as step, JournalWriter(str(run.journal_path(vantage.name))) as writer:
+
+            def keep(seen: Observation) -> None:
+                writer.append(seen)
+                step(seen)
+
+            summary = run_scan(aims, options, vantage, run.header.run_id, keep, handle_signals=True)
+    except OptionsError as error:
+        stop(Exit.USAGE, str(error))
+    except OSError as error:
+        stop(
+            Exit.CANNOT_VOUCH,
+            f"the journal in {run.path} can't be written ({error.strerror or error}): free space there and run again",
+        )
+    if summary.cancelled or summary.deadline_reached:
+        why = "interrupted" if summary.cancelled else "the deadline was reached"
+        print(f"port995: {why}: what is left is reported as not tested", file=sys.stderr)
+
+
+def _tell(run: RunFolder, conclusion: Conclusion, as_json: bool) -> None:
+    if as_json:
+        say((run.path / "report.json").read_text(encoding="utf-8"))
+        return
+    try:
+        render(
+            conclusion.judgement, conclusion.gate, sys.stdout, sys.stdout.isatty(), run.header, conclusion.activity
+        )
+    except BrokenPipeError:
+        pass
+    say(f"reports: {visible(str(run.path))} ({', '.join(conclusion.files)})")

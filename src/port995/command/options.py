@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options that ``scan`` and ``audit`` share, and the scan options they make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from ..nmap.target_syntax import TargetSyntaxError, TypedTarget, expand, read_list
+from ..policy.model import Exit
+from ..probe.model import Target
+from ..probe.options import OptionsError, ScanOptions
+from .ending import stop
+
+TARGETS, PORTS, LOOKING, TIMES = "Targets", "Ports", "How to look", "Deadlines"
+
+Targets = Annotated[
+    Optional[list[str]],
+    typer.Argument(
+        metavar="[TARGET]...",
+        help="Name, address, range or network as Nmap takes it: mail.example.org, 192.0.2.0/28, 10.0.0-3.1,[2001:db8::1]:995",
+    ),
+]
+InputList = Annotated[
+    Optional[Path], typer.Option("-iL", "--input-list", help="File with targets.", rich_help_panel=TARGETS)
+]
+Exclude = Annotated[
+    Optional[list[str]],
+    typer.Option("--exclude", help="Leave this target out; may be repeated.", rich_help_panel=TARGETS),
+]
+Port = Annotated[
+    int, typer.Option("-p", "--port", min=1, max=65535, help="TLS port of targets without one.", rich_help_panel=PORTS)
+]
+Pop3Port = Annotated[
+    int,
+    typer.Option(
+        "--pop3-port", min=0, max=65535, help="Clear-text POP3 port beside it; 0: do not look.", rich_help_panel=PORTS
+    ),
+]
+ServerName = Annotated[
+    Optional[str],
+    typer.Option(
+        "--server-name", help="Name to send as SNI and expect in the certificate.", rich_help_panel=LOOKING
+    ),
+]
+ProxyProtocol = Annotated[
+    Optional[str],
+    typer.Option("--proxy-protocol", metavar="v1|v2", help="Send this PROXY header first.", rich_help_panel=LOOKING),
+]
+Families = Annotated[
+    str,
+    typer.Option(
+        "--families",
+        metavar="auto|4|6|both",
+        help="Address families: all there are, one, or both required.",
+        rich_help_panel=LOOKING,
+    ),
+]
+Source = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--source", help="Own address to probe from; a second one proves a port closed.", rich_help_panel=LOOKING
+    ),
+]
+Depth = Annotated[
+    str,
+    typer.Option("--depth", metavar="port|session", help="Only the port's state, or a session.", rich_help_panel=LOOKING),
+]
+Concurrency = Annotated[
+    int, typer.Option("--concurrency", min=1, help="Endpoints in flight.", rich_help_panel=LOOKING)
+]
+Deadline = Annotated[
+    Optional[float],
+    typer.Option("--deadline", help="Seconds for the whole run; the rest is not tested.", rich_help_panel=TIMES),
+]
+ResolveTimeout = Annotated[float, typer.Option("--resolve-timeout", help="Seconds for a name.", rich_help_panel=TIMES)]
+ConnectTimeout = Annotated[
+    float, typer.Option("--connect-timeout", help="Seconds for a TCP connect.", rich_help_panel=TIMES)
+]
+TlsTimeout = Annotated[float, typer.Option("--tls-timeout", help="Seconds for a handshake.", rich_help_panel=TIMES)]
+Pop3Timeout = Annotated[float, typer.Option("--pop3-timeout", help="Seconds for a dialogue.", rich_help_panel=TIMES)]
+EndpointTimeout = Annotated[
+    float, typer.Option("--endpoint-timeout", help="Seconds for one service of an endpoint.", rich_help_panel=TIMES)
+]
+
+DEFAULTS = ScanOptions()
+
+
+def typed_targets(targets: list[str] | None, input_list: Path | None, exclude: list[str] | None) -> list[TypedTarget]:
+    """The targets as typed, expanded; ends with exit code 2 for one that can't be used."""
+    words = list(targets or [])
+    try:
+        if input_list is not None:
+            words += read_list(input_list.read_text(encoding="utf-8", errors="replace"), str(input_list))
+        return expand(words, exclude or [])
+    except OSError as error:
+        stop(Exit.USAGE, f"{input_list} can't be read ({error.strerror}): check its path and mode")
+    except TargetSyntaxError as error:
+        stop(Exit.USAGE, str(error))
+
+
+def target_of(
+    typed: TypedTarget, port: int, server_name: str | None, pop3_port: int, proxy_protocol: str | None
+) -> Target:
+    """A typed target with the options that hold for all."""
+    return Target((typed.name,), typed.address, typed.port or port, server_name, pop3_port or None, proxy_protocol)
+
+
+def checked(options: ScanOptions) -> ScanOptions:
+    """The options, when they make sense here; ends with exit code 2 when not."""
+    try:
+        options.check()
+    except OptionsError as error:
+        stop(Exit.USAGE, str(error))
+    return options

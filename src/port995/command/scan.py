@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``port995 scan``: look, and tell what was seen; no opinion."""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from ..policy.inventory import merge_targets
+from ..policy.model import Exit
+from ..probe.codec import observation_to_json
+from ..probe.engine import OptionsError, ScanOptions, local_vantage, run_scan
+from ..probe.journal import JournalWriter
+from ..probe.model import Observation, Pop3Dialogue
+from ..probe.version import __version__
+from ..report.escape import visible
+from . import options as given
+from .ending import guarded, say, stop
+from .progress import progress
+
+
+@guarded
+def scan(
+    targets: given.Targets = None,
+    input_list: given.InputList = None,
+    exclude: given.Exclude = None,
+    port: given.Port = 995,
+    pop3_port: given.Pop3Port = 110,
+    server_name: given.ServerName = None,
+    proxy_protocol: given.ProxyProtocol = None,
+    families: given.Families = "auto",
+    source: given.Source = None,
+    depth: given.Depth = "session",
+    concurrency: given.Concurrency = given.DEFAULTS.concurrency,
+    deadline: given.Deadline = None,
+    resolve_timeout: given.ResolveTimeout = given.DEFAULTS.resolve_timeout,
+    connect_timeout: given.ConnectTimeout = given.DEFAULTS.connect_timeout,
+    tls_timeout: given.TlsTimeout = given.DEFAULTS.tls_timeout,
+    pop3_timeout: given.Pop3Timeout = given.DEFAULTS.pop3_timeout,
+    endpoint_timeout: given.EndpointTimeout = given.DEFAULTS.endpoint_timeout,
+    journal: Annotated[
+        Optional[Path], typer.Option("-oJ", "--journal", help="Append observations to this file, as JSON lines.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print observations as JSON lines.")] = False,
+) -> int:
+    """Look at POP3S services and print what was seen, one line for each.
+
+    Exit code 0: every endpoint was observed; 2: wrong usage; 3: something was not observed; 4: internal error.
+    """
+    typed = given.typed_targets(targets, input_list, exclude)
+    aims, notes = merge_targets(
+        given.target_of(one, port, server_name, pop3_port, proxy_protocol) for one in typed
+    )
+    if not aims:
+        stop(Exit.USAGE, "no targets: give some, or a file of them with -iL")
+    options = given.checked(
+        ScanOptions(
+            families, tuple(source or ()), resolve_timeout, connect_timeout, tls_timeout, pop3_timeout,
+            endpoint_timeout, deadline, concurrency, depth,
+        )  # fmt: skip
+    )
+    for note in notes:
+        print(f"port995: {visible(note)}", file=sys.stderr)
+    try:
+        writer = JournalWriter(str(journal)) if journal is not None else None
+    except OSError as error:
+        stop(Exit.USAGE, f"{journal} can't be written ({error.strerror}): choose another -oJ file")
+    unseen = 0
+
+    def tell(seen: Observation) -> None:
+        nonlocal unseen
+        if writer is not None:
+            writer.append(seen)
+        unseen += not was_observed(seen)
+        say(json.dumps(observation_to_json(seen), sort_keys=True) if as_json else line_of(seen))
+        step(seen)
+
+    expected = len(aims) * (2 if pop3_port else 1) * max(1, len(options.source_addresses))
+    with progress(expected) as step:
+        try:
+            summary = run_scan(
+                aims, options, local_vantage(tool_version=__version__), uuid.uuid4().hex, tell, handle_signals=True
+            )
+        except OptionsError as error:
+            stop(Exit.USAGE, str(error))
+        finally:
+            if writer is not None:
+                writer.close()
+    print(
+        f"port995: {summary.observations} observations, {unseen} of them not made to the end, {summary.connections}"
+        f" connections, {summary.seconds:.1f} s",
+        file=sys.stderr,
+    )
+    return int(Exit.INCOMPLETE if unseen else Exit.PASSED)
+
+
+def was_observed(seen: Observation) -> bool:
+    """Whether the port's state was seen: what an opinion could be built on."""
+    return seen.not_tested is None and seen.tcp is not None and seen.tcp.state != "unknown"
+
+
+def line_of(seen: Observation) -> str:
+    """An observation in one line; text from the host is escaped."""
+    words = [_where(seen), seen.service]
+    if seen.source:
+        words.append(f"from {seen.source}")
+    if seen.tcp is not None:
+        words.append(f"{seen.tcp.state} ({seen.tcp.reason})")
+    elif seen.not_tested is None:
+        words.append(f"name {seen.resolution.outcome}: {visible(seen.resolution.detail, 120)}")
+    if seen.not_tested is not None:
+        words.append(f"NOT TESTED: {seen.not_tested} {visible(seen.detail, 120)}".rstrip())
+    if seen.plaintext is not None:
+        words.append(f"not TLS: {visible(seen.plaintext, 80)!r}")
+    words += _dialogue("clear text", seen.clear)
+    if seen.tls is not None:
+        tls = seen.tls
+        told = f"{tls.version} {tls.cipher_suite} chain of {len(tls.certificates)}"
+        words.append(told if tls.outcome == "completed" else f"TLS {tls.outcome} {visible(tls.detail, 120)}".rstrip())
+    words += _dialogue("POP3", seen.pop3)
+    return "  ".join(words)
+
+
+def _where(seen: Observation) -> str:
+    address = seen.address or seen.target.address
+    where = f"[{address}]:{seen.port}" if ":" in address else f"{address}:{seen.port}"
+    return visible(f"{where}/{seen.target.address}" if address != seen.target.address else where)
+
+
+def _dialogue(name: str, dialogue: Pop3Dialogue | None) -> list[str]:
+    if dialogue is None:
+        return []
+    words = [name]
+    if dialogue.greeting is not None:
+        words.append(f"'{visible(dialogue.greeting, 80)}'")
+    if dialogue.capa_status == "listed":
+        words.append("CAPA " + ",".join(visible(one.name, 40) for one in dialogue.capabilities[:40]))
+    elif dialogue.capa_status != "not-asked":
+        words.append(f"CAPA {dialogue.capa_status}")
+    if dialogue.outcome not in ("completed", "not-tested"):
+        words.append(f"{dialogue.outcome} in {dialogue.ended_in}")
+    return [" ".join(words)]

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The beginning of a run: everything that was asked for is read and checked, and the run folder made, before the first
+probe. The command and the Ansible actions both begin here."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import importlib.metadata
+import platform
+import ssl
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..policy.model import HostPlan
+from ..policy.profile import Profile, ProfileError, load_profile
+from ..policy.registry import SelectionError, select
+from ..policy.trust import TrustError, load_anchors
+from ..probe.model import Target
+from ..probe.version import __version__
+from ..report.run_header import RunHeader, VantagePlan
+from .run_folder import RunError, RunFolder, create_run
+
+__all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "profile_of"]
+
+LIBRARIES = ("cryptography", "junit-xml", "PyYAML", "ansible-core")
+DEFAULT_PARENT = Path("port995-runs")
+
+RequestError = (ProfileError, SelectionError, TrustError, RunError)
+"""What `begin` raises for a request that can't be met; each says what to do next."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRequest:
+    """What a user asks of a run, beside the hosts."""
+
+    out: Path | None = None
+    """Folder of the run; ``None``: a new one under ``port995-runs``."""
+
+    profile: str = "baseline"
+    """Name of a profile, or a file."""
+
+    checks: str = ""
+    """Expression that chooses among its checks; empty: all of them."""
+
+    ca_file: Path | None = None
+    """Trust anchors; ``None``: the machine's own."""
+
+    vantages: tuple[VantagePlan, ...] = (VantagePlan("controller"),)
+    command: tuple[str, ...] = ()
+    """As typed; no secrets."""
+
+    partial: bool = False
+    deadline: float | None = None
+
+
+def begin(
+    request: RunRequest, plan: Sequence[HostPlan], targets: Iterable[Target], notes: Iterable[str] = ()
+) -> RunFolder:
+    """Check a request and make the folder of its run.
+
+    :param plan: the population
+    :param targets: the services to look at, merged
+    :param notes: what was told about them
+    :raises ProfileError: no such profile, or one that can't be read
+    :raises SelectionError: an expression that chooses nothing
+    :raises TrustError: trust anchors that can't be read
+    :raises RunError: a folder that can't be written, or holds another run
+    """
+    profile = profile_of(request.profile, request.checks)
+    anchors = load_anchors(request.ca_file)
+    started = datetime.datetime.now(datetime.timezone.utc)
+    run_id = uuid.uuid4().hex
+    header = RunHeader(
+        run_id,
+        started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        tuple(plan),
+        tuple(targets),
+        profile.id,
+        profile.sha256,
+        anchors.source,
+        anchors.sha256,
+        __version__,
+        library_versions(),
+        request.command,
+        request.vantages,
+        tuple(notes),
+        request.partial,
+        request.deadline,
+        request.checks,
+    )
+    out = request.out or DEFAULT_PARENT / f"{started.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
+    return create_run(out, header, profile.raw, anchors.pem)
+
+
+def profile_of(name: str, checks: str) -> Profile:
+    """The profile with the checks that were chosen.
+
+    :raises ProfileError: as `begin`
+    :raises SelectionError: as `begin`
+    """
+    profile = load_profile(name)
+    return profile.narrowed(select(checks)) if checks else profile
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what judges and writes, for the evidence."""
+    versions = {"python": platform.python_version(), "openssl": ssl.OPENSSL_VERSION}
+    for name in LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
