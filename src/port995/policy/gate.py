@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .model import Disposition, Exit, GateVerdict, Judgement, Severity, Status
+from .model import Disposition, Exit, GateVerdict, Judgement, Result, Severity, Status
 
 SEVERITIES: tuple[Severity, ...] = tuple(Severity)
 """Heaviest first."""
@@ -27,8 +27,7 @@ def gate(judgement: Judgement, *, fail_on: Severity = Severity.LOW) -> GateVerdi
     excluded = {host for host, what in judgement.dispositions.items() if what is Disposition.EXCLUDED}
     fails, questions = [], []
     for result in judgement.results:
-        where = " ".join(filter(None, (result.host or "fleet", result.endpoint)))
-        line = f"{where}: {result.check_id} {result.status.value}: {result.message}"
+        line = reason_of(result)
         if result.status is Status.FAIL:
             if SEVERITIES.index(result.severity) <= SEVERITIES.index(fail_on):
                 fails.append(line)
@@ -57,6 +56,12 @@ def gate(judgement: Judgement, *, fail_on: Severity = Severity.LOW) -> GateVerdi
     if incomplete:
         return GateVerdict(Exit.INCOMPLETE, True, reasons)
     return GateVerdict(Exit.PASSED, False, ())
+
+
+def reason_of(result: Result) -> str:
+    """A result as one of the gate's reasons."""
+    where = " ".join(filter(None, (result.host or "fleet", result.endpoint)))
+    return f"{where}: {result.check_id} {result.status.value}: {result.message}"
 
 
 def _miscounted(judgement: Judgement) -> bool:

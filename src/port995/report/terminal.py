@@ -6,8 +6,10 @@ On a terminal through rich; plain aligned text in a pipe, where rich is absent, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
+from ..policy.gate import OPEN_QUESTIONS, reason_of
 from ..policy.model import Disposition, Exit, GateVerdict, Judgement, Result, Severity, Status
 from .activity import Activity
 from .escape import MESSAGE_LIMIT, visible
@@ -115,6 +117,7 @@ def _below(judgement: Judgement, gate: GateVerdict, activity: Activity | None) -
         lines += [_finding(result) for result in fails[:LISTED]]
         if len(fails) > LISTED:
             lines.append(f"  ... and {len(fails) - LISTED} more in report.json")
+    lines += _unproven(judgement.results)
     lines += ["", visible(str(judgement.coverage))]
     if judgement.coverage.reasons:
         words = ", ".join(f"{word} {count}" for word, count in judgement.coverage.reasons.items())
@@ -126,7 +129,28 @@ def _below(judgement: Judgement, gate: GateVerdict, activity: Activity | None) -
         lines.append(visible(f"observations {activity.observations}, {what}", MESSAGE_LIMIT))
     also = ", and the run is incomplete" if gate.exit is Exit.FAILED and gate.incomplete else ""
     lines.append(f"gate: {VERDICTS[gate.exit]} (exit {gate.exit.value}){also}")
-    lines += [f"  - {visible(reason, MESSAGE_LIMIT)}" for reason in gate.reasons]
+    # Results stand above, each once; what is left are the reasons that no single result tells.
+    told = {reason_of(result) for result in judgement.results}
+    others = [reason for reason in gate.reasons if reason not in told and not reason.startswith("... and ")]
+    return lines + [f"  - {visible(reason, MESSAGE_LIMIT)}" for reason in others]
+
+
+def _unproven(results: Iterable[Result]) -> list[str]:
+    """What is open, one line per endpoint and status: the checks, and why the first of them is."""
+    groups: dict[tuple[str, str, Status], list[Result]] = {}
+    for result in results:
+        if result.status in OPEN_QUESTIONS:
+            groups.setdefault((result.host or "fleet", result.endpoint or "", result.status), []).append(result)
+    if not groups:
+        return []
+    lines = ["", "Not proven:"]
+    for host, endpoint, status in sorted(groups, key=lambda key: (key[0], key[1], key[2].value))[:LISTED]:
+        group = groups[host, endpoint, status]
+        ids = ", ".join(result.check_id for result in group)
+        line = f"  {' '.join(filter(None, (host, endpoint)))}: {status.value} {ids}: {group[0].message}"
+        lines.append(visible(line, 2 * MESSAGE_LIMIT))
+    if len(groups) > LISTED:
+        lines.append(f"  ... and {len(groups) - LISTED} more endpoints in report.json")
     return lines
 
 
