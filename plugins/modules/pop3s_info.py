@@ -1,0 +1,397 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026, the port995 authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Look at POP3S services from where the task runs."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pop3s_info
+short_description: Look at POP3S services from where the task runs
+version_added: "0.1.0"
+author:
+  - The port995 authors (@port995)
+description:
+  - Connects to each target on its TLS port and on the clear-text POP3 port beside it, makes one TLS handshake and one
+    POP3 dialogue (greeting, CAPA, STLS, QUIT), and writes what was seen to a journal. One call takes thousands of
+    targets.
+  - No login is ever tried, and nothing is judged; M(port995.pop3s.pop3s_report) does that.
+  - Every target has an observation in the journal in every event. What was not looked at says why.
+  - Runs wherever the task runs, so a host of the inventory can be the place to look from. Needs nothing but Python 3.9
+    there.
+options:
+  targets:
+    description:
+      - Services to look at.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      hosts:
+        description:
+          - Names of the inventory hosts that the service stands for.
+        type: list
+        elements: str
+        required: true
+      address:
+        description:
+          - Domain name or IP address to connect to. Every address of a name is an endpoint of its own.
+        type: str
+        required: true
+      port:
+        description:
+          - TCP port that speaks TLS from the first byte.
+        type: int
+        default: 995
+      server_name:
+        description:
+          - Name to send as SNI and expect in the certificate.
+          - When it is absent, O(targets[].address) is sent if it is a name.
+        type: str
+      pop3_port:
+        description:
+          - TCP port of clear-text POP3 beside it. V(0) does not look.
+        type: int
+        default: 110
+      proxy_protocol:
+        description:
+          - Send this version of the PROXY protocol header first.
+        type: str
+        choices: [v1, v2]
+  families:
+    description:
+      - Address families to look at.
+      - V(auto) takes every address that the name has, V(4) and V(6) only those of one family, V(both) asks for both.
+    type: str
+    choices: [auto, "4", "6", both]
+    default: auto
+  source_addresses:
+    description:
+      - Addresses of this machine to look from, each endpoint from each of its family.
+      - A second one is what proves a port closed, since to one source a ban looks the same.
+    type: list
+    elements: str
+    default: []
+  resolve_timeout:
+    description: Seconds for a name.
+    type: float
+    default: 5.0
+  connect_timeout:
+    description: Seconds for a TCP connect.
+    type: float
+    default: 5.0
+  tls_timeout:
+    description: Seconds for a TLS handshake.
+    type: float
+    default: 10.0
+  pop3_timeout:
+    description: Seconds for a POP3 dialogue.
+    type: float
+    default: 10.0
+  endpoint_timeout:
+    description: Seconds for one service of one endpoint.
+    type: float
+    default: 30.0
+  deadline:
+    description:
+      - Seconds for the whole call. What is left then is in the journal as not tested.
+    type: float
+  concurrency:
+    description: Endpoints in flight at one time.
+    type: int
+    default: 200
+  depth:
+    description: V(session), or V(port) for the state of the port only.
+    type: str
+    choices: [port, session]
+    default: session
+  journal:
+    description:
+      - File on the machine that looks, to which observations are appended as JSON lines.
+      - When it is absent, a new file in its temporary folder, which is left there.
+    type: path
+  journal_dest:
+    description:
+      - File on the controller to fetch the journal to. Its SHA-256 is compared, and the file on the machine that looks
+        is removed when O(journal) is absent.
+    type: path
+  vantage_name:
+    description: What to call the place that looks.
+    type: str
+    default: controller
+  vantage_side:
+    description: On which side of the border it stands.
+    type: str
+    choices: [inside, outside, undeclared]
+    default: undeclared
+  run_id:
+    description:
+      - Identity of the run that the observations belong to, 32 hexadecimal digits. A new one when it is absent.
+    type: str
+  max_observations:
+    description:
+      - Return whole observations only when there are no more than this.
+    type: int
+    default: 20
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+    details: Looks in check mode too, since it changes nothing on the services.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: none
+  platform:
+    description: Target OS/families that can be operated against.
+    platforms: posix
+    support: full
+seealso:
+  - module: port995.pop3s.pop3s_plan
+  - module: port995.pop3s.pop3s_report
+"""
+
+EXAMPLES = r"""
+- name: Look at one service from the controller
+  port995.pop3s.pop3s_info:
+    targets:
+      - hosts: [mx1]
+        address: mail.example.org
+  delegate_to: localhost
+  register: seen
+
+- name: Look at two services from a scanner host, from two of its addresses
+  port995.pop3s.pop3s_info:
+    targets:
+      - hosts: [mx1]
+        address: 192.0.2.25
+        server_name: mail.example.org
+      - hosts: [old]
+        address: 192.0.2.26
+        pop3_port: 0
+    source_addresses: [198.51.100.1, 198.51.100.2]
+    vantage_name: scanner
+    vantage_side: outside
+    journal_dest: /var/tmp/scanner.jsonl
+  delegate_to: scanner
+"""
+
+RETURN = r"""
+journal:
+  description: File that holds the observations.
+  returned: always
+  type: str
+  sample: /tmp/port995-journal-x1.jsonl
+journal_sha256:
+  description: SHA-256 of the journal, hexadecimal.
+  returned: always
+  type: str
+  sample: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+run_id:
+  description: Identity of the run.
+  returned: always
+  type: str
+  sample: 5f0c1f0c6bb84d0f9a5a3f6c0e1d2b3a
+counts:
+  description: What the call did.
+  returned: always
+  type: dict
+  contains:
+    observations:
+      description: Observations made.
+      type: int
+    connections:
+      description: TCP connections opened.
+      type: int
+    octets:
+      description: Octets sent and received above TCP.
+      type: int
+    by_state:
+      description: Observations by the port's state, or by why there is none.
+      type: dict
+  sample: {observations: 2, connections: 2, octets: 7306, by_state: {open: 2}}
+seconds:
+  description: How long it took.
+  returned: always
+  type: float
+deadline_reached:
+  description: Whether the deadline ended the call.
+  returned: always
+  type: bool
+cancelled:
+  description: Whether a signal ended the call.
+  returned: always
+  type: bool
+rows:
+  description: One small row for each observation, at most 1000.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{hosts: [mx1], service: pop3s, address: 192.0.2.25, port: 995, state: open, tls: completed, pop3: completed}]
+observations:
+  description: Whole observations, when there are no more than O(max_observations).
+  returned: when there are few
+  type: list
+  elements: dict
+"""
+
+import os
+import tempfile
+import uuid
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.codec import observation_to_json
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.engine import (
+    OptionsError,
+    ScanOptions,
+    local_vantage,
+    run_scan,
+)
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.journal import JournalWriter, sha256_of
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.model import Target
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.version import __version__
+
+MAX_ROWS = 1000
+OPTION_NAMES = (
+    "families",
+    "resolve_timeout",
+    "connect_timeout",
+    "tls_timeout",
+    "pop3_timeout",
+    "endpoint_timeout",
+    "deadline",
+    "concurrency",
+    "depth",
+)
+
+
+def argument_spec():
+    """The module's options."""
+    seconds = {name: {"type": "float", "default": value} for name, value in (
+        ("resolve_timeout", 5.0), ("connect_timeout", 5.0), ("tls_timeout", 10.0), ("pop3_timeout", 10.0),
+        ("endpoint_timeout", 30.0),
+    )}
+    return dict(
+        targets=dict(type="list", elements="dict", required=True, options=dict(
+            hosts=dict(type="list", elements="str", required=True),
+            address=dict(type="str", required=True),
+            port=dict(type="int", default=995),
+            server_name=dict(type="str"),
+            pop3_port=dict(type="int", default=110),
+            proxy_protocol=dict(type="str", choices=["v1", "v2"]),
+        )),
+        families=dict(type="str", choices=["auto", "4", "6", "both"], default="auto"),
+        source_addresses=dict(type="list", elements="str", default=[]),
+        deadline=dict(type="float"),
+        concurrency=dict(type="int", default=200),
+        depth=dict(type="str", choices=["port", "session"], default="session"),
+        journal=dict(type="path"),
+        journal_dest=dict(type="path"),
+        vantage_name=dict(type="str", default="controller"),
+        vantage_side=dict(type="str", choices=["inside", "outside", "undeclared"], default="undeclared"),
+        run_id=dict(type="str"),
+        max_observations=dict(type="int", default=20),
+        **seconds
+    )
+
+
+def targets_of(params):
+    """The targets as the engine takes them."""
+    return [
+        Target(
+            tuple(given["hosts"]),
+            given["address"],
+            given["port"],
+            given["server_name"] or None,
+            given["pop3_port"] or None,
+            given["proxy_protocol"],
+        )
+        for given in params["targets"]
+    ]
+
+
+class Tally:
+    """Counts, small rows, and whole observations while they are few."""
+
+    def __init__(self, limit):
+        self.by_state = {}
+        self.rows = []
+        self.observations = []
+        self._limit = limit
+
+    def add(self, seen):
+        """Take one observation."""
+        state = seen.not_tested or (seen.tcp.state if seen.tcp else seen.resolution.outcome)
+        self.by_state[state] = self.by_state.get(state, 0) + 1
+        if len(self.rows) < MAX_ROWS:
+            self.rows.append(dict(
+                hosts=list(seen.target.hosts),
+                service=seen.service,
+                address=seen.address or seen.target.address,
+                port=seen.port,
+                source=seen.source,
+                state=state,
+                tls=seen.tls.outcome if seen.tls else None,
+                pop3=(seen.pop3 or seen.clear).outcome if seen.pop3 or seen.clear else None,
+            ))
+        if len(self.observations) <= self._limit:
+            self.observations.append(observation_to_json(seen))
+
+
+def main():
+    """Run the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    params = module.params
+    run_id = params["run_id"] or uuid.uuid4().hex
+    options = ScanOptions(
+        source_addresses=tuple(params["source_addresses"]), **{name: params[name] for name in OPTION_NAMES}
+    )
+    path = params["journal"]
+    tally = Tally(params["max_observations"])
+    try:
+        options.check()
+        if not path:
+            handle, path = tempfile.mkstemp(prefix="port995-journal-", suffix=".jsonl")
+            os.close(handle)
+        with JournalWriter(path) as writer:
+
+            def keep(seen):
+                writer.append(seen)
+                tally.add(seen)
+
+            summary = run_scan(
+                targets_of(params),
+                options,
+                local_vantage(params["vantage_name"], params["vantage_side"], __version__),
+                run_id,
+                keep,
+                handle_signals=True,
+            )
+    except OptionsError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg="The journal %s can't be written: %s. Give another journal." % (path, error))
+    result = dict(
+        changed=False,
+        journal=path,
+        journal_sha256=sha256_of(path),
+        run_id=run_id,
+        counts=dict(
+            observations=summary.observations,
+            connections=summary.connections,
+            octets=summary.octets,
+            by_state=tally.by_state,
+        ),
+        seconds=summary.seconds,
+        deadline_reached=summary.deadline_reached,
+        cancelled=summary.cancelled,
+        rows=tally.rows,
+    )
+    if summary.observations <= params["max_observations"]:
+        result["observations"] = tally.observations
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
