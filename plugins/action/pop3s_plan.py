@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026, the port995 authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From the inventory to a run folder and a list of targets, host by host."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ansible_collections.port995.pop3s.plugins.plugin_utils._controller import plain, require_python
+
+try:
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.begin import (
+        RequestError,
+        RunRequest,
+        VantagePlan,
+        begin,
+    )
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.inventory import (
+        merge_targets,
+        plan_host,
+    )
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.libraries import LibraryMissing
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.model import HostPlan
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.model import Target
+except (ImportError, SyntaxError) as error:  # An older Python; `require_python` says so.
+    IMPORT_ERROR: Exception | None = error
+else:
+    IMPORT_ERROR = None
+
+VARIABLES = (
+    "pop3s_intent",
+    "pop3s_address",
+    "ansible_host",
+    "pop3s_port",
+    "pop3s_server_name",
+    "pop3_port",
+    "pop3s_proxy_protocol",
+    "pop3s_endpoints",
+    "pop3s_owner",
+    "pop3s_purpose",
+)
+SHOWN_ONLY = ("pop3s_owner", "pop3s_purpose")
+"""Variables that are only shown: one that can't be filled in is told, and the host is still looked at."""
+
+VANTAGE = {
+    "type": "list",
+    "elements": "dict",
+    "default": [{"name": "controller"}],
+    "options": {
+        "name": {"type": "str", "required": True},
+        "side": {"type": "str", "choices": ["inside", "outside", "undeclared"], "default": "undeclared"},
+        "source_addresses": {"type": "list", "elements": "str", "default": []},
+        "host": {"type": "str"},
+    },
+}
+
+
+class ActionModule(ActionBase):
+    """See the documentation of the module."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Read the population and begin the run."""
+        result = super().run(tmp, task_vars)
+        require_python()
+        if IMPORT_ERROR is not None:
+            raise AnsibleActionFail(f"The library of the collection can't be loaded: {IMPORT_ERROR}")
+        _, given = self.validate_argument_spec(
+            {
+                "out": {"type": "path"},
+                "profile": {"type": "str", "default": "baseline"},
+                "checks": {"type": "str", "default": ""},
+                "ca_file": {"type": "path"},
+                "vantages": VANTAGE,
+                "partial": {"type": "bool", "default": False},
+                "deadline": {"type": "float"},
+            }
+        )
+        plan: list[HostPlan] = []
+        targets: list[Target] = []
+        for host, wanted in self._population(task_vars or {}):
+            plan.append(host)
+            targets += wanted
+        if not plan:
+            raise AnsibleActionFail("The inventory holds no hosts, so there is nothing to audit. Check -i.")
+        merged, notes = merge_targets(targets)
+        names = [vantage["name"] for vantage in given["vantages"]]
+        if not names or len(set(names)) != len(names):
+            raise AnsibleActionFail("vantages: give at least one, each with a name of its own.")
+        request = RunRequest(
+            Path(given["out"]).absolute() if given["out"] else None,
+            given["profile"],
+            given["checks"],
+            Path(given["ca_file"]) if given["ca_file"] else None,
+            tuple(VantagePlan(one["name"], one["side"], tuple(one["source_addresses"])) for one in given["vantages"]),
+            ("port995.pop3s.pop3s_plan",),
+            given["partial"],
+            given["deadline"],
+        )
+        try:
+            run = begin(request, plan, merged, notes)
+        except (*RequestError, LibraryMissing) as problem:
+            raise AnsibleActionFail(f"Nothing was probed: {problem}") from problem
+        for note in notes:
+            self._display.warning(note)
+        out = run.path.absolute()
+        result.update(
+            changed=False,
+            out=str(out),
+            run_id=run.header.run_id,
+            targets=[_arguments(one) for one in merged],
+            journals={name: str(out / run.journal_path(name).name) for name in names},
+            counts={
+                "hosts": len(plan),
+                "excluded": sum(host.excluded is not None for host in plan),
+                "problems": sum(bool(host.problems) for host in plan),
+                "targets": len(merged),
+            },
+            notes=list(notes),
+        )
+        unsafe: dict[str, Any] = wrap_var(result)
+        return unsafe
+
+    def _population(self, task_vars: Mapping[str, Any]) -> Iterator[tuple[HostPlan, tuple[Target, ...]]]:
+        """Every host of the inventory; those that the play leaves out are excluded and have no targets."""
+        hostvars = task_vars["hostvars"]
+        playing = set(task_vars.get("ansible_play_hosts_all", ()))
+        for name in dict.fromkeys(str(host) for host in task_vars["groups"]["all"]):
+            if name not in playing:
+                yield HostPlan(name, None, (), "outside of the play or of --limit"), ()
+                continue
+            variables, problems, blind = self._variables(hostvars, name)
+            host, wanted = plan_host(name, variables)
+            # What could not be read may be the address: probing another one would tell about somebody else.
+            yield dataclasses.replace(host, problems=(*host.problems, *problems)), () if blind else wanted
+
+    def _variables(self, hostvars: Any, name: str) -> tuple[dict[str, Any], list[str], bool]:
+        """Those of our variables that a host has, what is wrong with the others, and whether it can't be probed."""
+        variables: dict[str, Any] = {}
+        problems: list[str] = []
+        blind = False
+        try:
+            own = hostvars[name]
+            present = [variable for variable in VARIABLES if variable in own]
+        except Exception as error:  # noqa: BLE001 - whatever a host's variables raise, it is that host's problem
+            return {}, [f"its variables can't be read: {_words(error)}"], True
+        for variable in present:
+            try:
+                variables[variable] = plain(own[variable])
+            except Exception as error:  # noqa: BLE001 - as above
+                problems.append(f"{variable}: {_words(error)}")
+                blind = blind or variable not in SHOWN_ONLY
+        return variables, problems, blind
+
+
+def _arguments(target: Target) -> dict[str, Any]:
+    """A target as the module takes it: what is not set is left out, and no clear-text port is 0."""
+    given = {name: value for name, value in dataclasses.asdict(target).items() if value is not None}
+    return {**given, "hosts": list(target.hosts), "pop3_port": target.pop3_port or 0}
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(getattr(error, "message", "") or error).split())[:300]

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026, the port995 authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Judge a run folder, write its reports, print the table, and hold the gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ansible_collections.port995.pop3s.plugins.plugin_utils._controller import require_python
+
+try:
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.conclude import conclude
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.run_folder import (
+        RunError,
+        open_run,
+    )
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.libraries import LibraryMissing
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.model import Exit, Severity
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.tally import VERDICTS, tally
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.terminal import to_text
+except (ImportError, SyntaxError) as error:  # An older Python; `require_python` says so.
+    IMPORT_ERROR: Exception | None = error
+else:
+    IMPORT_ERROR = None
+
+
+class ActionModule(ActionBase):
+    """See the documentation of the module."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Conclude the run."""
+        result = super().run(tmp, task_vars)
+        require_python()
+        if IMPORT_ERROR is not None:
+            raise AnsibleActionFail(f"The library of the collection can't be loaded: {IMPORT_ERROR}")
+        _, given = self.validate_argument_spec(
+            {
+                "out": {"type": "path", "required": True},
+                "fail_on": {"type": "str", "choices": [one.value for one in Severity], "default": "low"},
+                "fail_on_gate": {"type": "bool", "default": True},
+            }
+        )
+        out = Path(given["out"]).absolute()
+        result.update(changed=False, out=str(out))
+        try:
+            run = open_run(out)
+            conclusion = conclude(run, fail_on=Severity(given["fail_on"]))
+        except (RunError, LibraryMissing) as problem:
+            result.update(failed=True, msg=f"Nothing can be vouched for (exit {int(Exit.CANNOT_VOUCH)}): {problem}")
+            return result
+        judgement, gate = conclusion.judgement, conclusion.gate
+        self._display.display(to_text(judgement, gate, run.header, conclusion.activity))
+        self._display.display(f"reports: {out} ({', '.join(conclusion.files)})")
+        verdict = f"gate: {VERDICTS[gate.exit]} (exit {int(gate.exit)})"
+        result.update(
+            files=list(conclusion.files),
+            equation=str(judgement.coverage),
+            hosts={name: status.value for name, status in judgement.host_status.items()},
+            results=tally(judgement.results),
+            gate={
+                "exit": int(gate.exit),
+                "verdict": VERDICTS[gate.exit],
+                "incomplete": gate.incomplete,
+                "reasons": list(gate.reasons),
+            },
+            msg=f"{verdict}; {judgement.coverage}; reports in {out}",
+        )
+        if given["fail_on_gate"] and gate.exit is not Exit.PASSED:
+            result["failed"] = True
+        unsafe: dict[str, Any] = wrap_var(result)
+        return unsafe

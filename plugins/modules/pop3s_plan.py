@@ -1,0 +1,131 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026, the port995 authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pop3s_plan
+short_description: Read who should serve POP3S from the inventory, and begin a run
+version_added: "0.1.0"
+author:
+  - The port995 authors (@port995)
+description:
+  - Reads the C(pop3s_*) variables of every host of the inventory, host by host. A variable that can't be templated or
+    understood costs its own host an error, and no other host its place.
+  - The population is the whole inventory. Hosts outside of the play or of C(--limit) are excluded, and told.
+  - Checks the profile, the CA file and the output folder, and makes the run folder, before anything is probed.
+  - Runs on the controller, and opens no connection.
+options:
+  out:
+    description:
+      - Folder of the run, on the controller. A new folder under C(port995-runs) when it is absent or empty.
+    type: path
+  profile:
+    description: Name of a profile, or a file.
+    type: str
+    default: baseline
+  checks:
+    description: Expression that chooses among its checks (ids, globs, categories, C(and), C(or), C(not)).
+    type: str
+    default: ""
+  ca_file:
+    description: PEM file of the CAs to trust. Those of the controller when it is absent or empty.
+    type: path
+  vantages:
+    description:
+      - Places that will look. Each owes an observation of every target, and is missed when it gives none.
+    type: list
+    elements: dict
+    default: [{name: controller}]
+    suboptions:
+      name:
+        description: Its name in the run.
+        type: str
+        required: true
+      side:
+        description: On which side of the border it stands.
+        type: str
+        choices: [inside, outside, undeclared]
+        default: undeclared
+      source_addresses:
+        description: Its own addresses to look from.
+        type: list
+        elements: str
+        default: []
+      host:
+        description: Inventory host to run on. The controller when it is absent. Read by the role, not by this module.
+        type: str
+  partial:
+    description: Excluded hosts do not make the run incomplete.
+    type: bool
+    default: false
+  deadline:
+    description: Seconds that each vantage gets, for the record.
+    type: float
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+    details: Makes the run folder in check mode too. It changes nothing else.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: none
+  platform:
+    description: Target OS/families that can be operated against.
+    platforms: posix
+    support: full
+notes:
+  - Needs Python 3.11 or later and C(cryptography), C(junit-xml) and C(PyYAML) on the controller.
+seealso:
+  - module: port995.pop3s.pop3s_info
+  - module: port995.pop3s.pop3s_report
+"""
+
+EXAMPLES = r"""
+- name: Begin a run over the whole inventory
+  port995.pop3s.pop3s_plan:
+    profile: baseline
+    ca_file: /etc/ssl/our-ca.pem
+    vantages:
+      - name: controller
+        side: outside
+        source_addresses: [198.51.100.1, 198.51.100.2]
+  delegate_to: localhost
+  run_once: true
+  register: plan
+"""
+
+RETURN = r"""
+out:
+  description: Folder of the run.
+  returned: success
+  type: str
+  sample: /srv/audit/port995-runs/20261124T120000Z-5f0c1f0c
+run_id:
+  description: Identity of the run.
+  returned: success
+  type: str
+  sample: 5f0c1f0c6bb84d0f9a5a3f6c0e1d2b3a
+targets:
+  description: Services to look at, as M(port995.pop3s.pop3s_info) takes them.
+  returned: success
+  type: list
+  elements: dict
+journals:
+  description: Vantage to the file where its journal belongs.
+  returned: success
+  type: dict
+counts:
+  description: Hosts in the population, hosts excluded, hosts with problems, targets.
+  returned: success
+  type: dict
+  sample: {hosts: 5, excluded: 0, problems: 1, targets: 4}
+notes:
+  description: What is told about the targets, such as services that several hosts name.
+  returned: success
+  type: list
+  elements: str
+"""

@@ -1,0 +1,107 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026, the port995 authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pop3s_report
+short_description: Judge a run, write its reports, and hold the gate
+version_added: "0.1.0"
+author:
+  - The port995 authors (@port995)
+description:
+  - Reads the journals of a run folder, judges them against the profile of the run, and writes C(report.json), JUnit
+    files C(TEST-port995*.xml) and, last, C(gate.json) into it.
+  - Fails unless everything is proven to be as it should be. A host that was not reached, an answer that did not come
+    and a journal that is missing are never a pass.
+  - Runs on the controller, and opens no connection.
+options:
+  out:
+    description: Folder of the run, as M(port995.pop3s.pop3s_plan) returned it.
+    type: path
+    required: true
+  fail_on:
+    description: Lightest severity of a failing check that fails the gate.
+    type: str
+    choices: [critical, high, medium, low, info]
+    default: low
+  fail_on_gate:
+    description: Fail the task unless the gate is passed.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+    details: Writes the reports in check mode too. It changes nothing else.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: none
+  platform:
+    description: Target OS/families that can be operated against.
+    platforms: posix
+    support: full
+notes:
+  - Needs Python 3.11 or later and C(cryptography), C(junit-xml) and C(PyYAML) on the controller.
+seealso:
+  - module: port995.pop3s.pop3s_plan
+  - module: port995.pop3s.pop3s_info
+"""
+
+EXAMPLES = r"""
+- name: Judge the run and stop the deployment unless all is well
+  port995.pop3s.pop3s_report:
+    out: "{{ plan.out }}"
+    fail_on: medium
+  delegate_to: localhost
+  run_once: true
+"""
+
+RETURN = r"""
+out:
+  description: Folder of the run.
+  returned: always
+  type: str
+files:
+  description: Reports that were written, C(gate.json) last.
+  returned: when it was judged
+  type: list
+  elements: str
+  sample: [report.json, TEST-port995.xml, gate.json]
+equation:
+  description: What became of each host of the population.
+  returned: when it was judged
+  type: str
+  sample: inventory 5 = assessed 4 + unreachable 1 + excluded 0
+hosts:
+  description: Host to its verdict.
+  returned: when it was judged
+  type: dict
+  sample: {mx1: pass, mx2: fail}
+results:
+  description: Number of results by status.
+  returned: when it was judged
+  type: dict
+gate:
+  description: The verdict.
+  returned: when it was judged
+  type: dict
+  contains:
+    exit:
+      description: 0 passed, 1 failed, 3 incomplete, 4 can't be vouched for.
+      type: int
+    verdict:
+      description: The same as a word.
+      type: str
+    incomplete:
+      description: Whether something was left open.
+      type: bool
+    reasons:
+      description: Why it is not passed.
+      type: list
+      elements: str
+  sample: {exit: 1, verdict: failed, incomplete: false, reasons: ["mx2: ..."]}
+"""
