@@ -13,7 +13,6 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
-
 from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.journal import sha256_of
 
 MODULE = "port995.pop3s.pop3s_info"

@@ -11,7 +11,6 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
-
 from ansible_collections.port995.pop3s.plugins.plugin_utils._controller import require_python
 
 try:

@@ -70,7 +70,7 @@ def problems_of(variables: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
             continue
         text = json.dumps(value)
         if "{{" in text or "{%" in text or "__ansible_vault" in text:
-            problems.append(f"{name}: it is a template or a vault, which only the playbook port995.pop3s.audit can fill")
+            problems.append(f"{name}: a template or a vault, which only the playbook port995.pop3s.audit can fill")
         else:
             usable[name] = value
     return usable, problems

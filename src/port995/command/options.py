@@ -20,7 +20,7 @@ Targets = Annotated[
     Optional[list[str]],
     typer.Argument(
         metavar="[TARGET]...",
-        help="Name, address, range or network as Nmap takes it: mail.example.org, 192.0.2.0/28, 10.0.0-3.1,[2001:db8::1]:995",
+        help="Name, address, range or network as Nmap takes it: mail.example.org, 192.0.2.0/28, [2001:db8::1]:995",
     ),
 ]
 InputList = Annotated[
@@ -66,7 +66,7 @@ Source = Annotated[
 ]
 Depth = Annotated[
     str,
-    typer.Option("--depth", metavar="port|session", help="Only the port's state, or a session.", rich_help_panel=LOOKING),
+    typer.Option("--depth", metavar="port|session", help="Port state only, or a session.", rich_help_panel=LOOKING),
 ]
 Concurrency = Annotated[
     int, typer.Option("--concurrency", min=1, help="Endpoints in flight.", rich_help_panel=LOOKING)

@@ -70,7 +70,7 @@ def begin(
     """
     profile = profile_of(request.profile, request.checks)
     anchors = load_anchors(request.ca_file)
-    started = datetime.datetime.now(datetime.timezone.utc)
+    started = datetime.datetime.now(datetime.UTC)
     run_id = uuid.uuid4().hex
     header = RunHeader(
         run_id,

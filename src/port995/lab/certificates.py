@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates of the lab, made anew at every start: two CAs, and a leaf for each server. Keys never leave its folder."""
+"""Certificates of the lab, made anew at every start: two CAs, and a leaf for each server."""
 
 from __future__ import annotations
 

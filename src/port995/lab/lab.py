@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start the lab and stop it: a thread with an event loop of its own, listeners on loopback, certificates in a folder."""
+"""Start the lab and stop it: an event loop in a thread, listeners on loopback, certificates in a folder."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Lab:
         except OSError as error:
             listener.close()
             raise LabError(
-                f"the lab can't have {address} port {port} ({error.strerror}): choose another --base-port; systems other"
+                f"the lab can't have {address} port {port} ({error.strerror}): choose another --base-port; other systems"
                 " than Linux must first add 127.0.95.1 to 127.0.95.9 to their loopback interface"
             ) from error
         if behaviour is None:

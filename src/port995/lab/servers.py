@@ -37,7 +37,7 @@ async def serve(behaviour: Behaviour, reader: asyncio.StreamReader, writer: asyn
     """Serve one connection to its end; what the peer breaks ends it quietly."""
     try:
         await asyncio.wait_for(_Session(behaviour, reader, writer).run(), MAX_SECONDS)
-    except (OSError, ssl.SSLError, asyncio.TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+    except (OSError, ssl.SSLError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         pass
     finally:
         writer.close()

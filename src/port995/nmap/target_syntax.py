@@ -181,7 +181,7 @@ def _octet(word: str, text: str) -> List[int]:
         low, high = first or ("0" if dash else ""), (last or "255") if dash else first
         if not (low.isdigit() and high.isdigit()) or len(low) > 3 or len(high) > 3:
             raise TargetSyntaxError("target %s: %s is no octet, range or list of them" % (word, ascii(part)))
-        if dash and low != "0" and low.startswith("0") or (not dash and len(low) > 1 and low.startswith("0")):
+        if len(low) > 1 and low.startswith("0"):
             raise TargetSyntaxError("target %s: octet %s has a leading zero, which some read as octal" % (word, part))
         if int(low) > int(high) or int(high) > 255:
             raise TargetSyntaxError("target %s: octets run from 0 to 255, upwards, not %s" % (word, ascii(part)))

@@ -116,7 +116,7 @@ class CertificateFacts:
 
 def timestamp(moment: datetime.datetime | None) -> str:
     """RFC 3339, UTC, whole seconds."""
-    return "unknown" if moment is None else moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return "unknown" if moment is None else moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def read_certificate(text: str) -> CertificateFacts:

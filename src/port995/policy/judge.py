@@ -59,7 +59,7 @@ def judge(
     """
     if at.tzinfo is None:
         raise ValueError("the clock of a judgement needs a time zone")
-    trust = Trust(anchors, at.astimezone(datetime.timezone.utc))
+    trust = Trust(anchors, at.astimezone(datetime.UTC))
     heap = sort_out(run_id, targets, observations, expected)
     checks = {id_: check for id_, check in all_checks().items() if id_ in profile.checks}
     by_host: dict[str, list[Target]] = {}

@@ -175,7 +175,7 @@ class Trust:
 
 def _naive(moment: datetime.datetime) -> datetime.datetime:
     """The verifier takes UTC without a zone."""
-    return moment.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    return moment.astimezone(datetime.UTC).replace(tzinfo=None)
 
 
 def _ca_policy() -> verification.ExtensionPolicy:

@@ -37,7 +37,7 @@ PURPOSES = {POP3S: "TLS and POP3 session", POP3: "POP3 and STLS session"}
 PORT_PURPOSE = "state of the port"
 
 SILENCE_HINT = (
-    "not one octet came; a service that waits for a PROXY protocol header behaves so (set proxy_protocol), a throttle too"
+    "not one octet came; so does a service that waits for a PROXY protocol header (set proxy_protocol), and a throttle"
 )
 GOODBYE_SECONDS = 2.0
 """How long to wait, after QUIT, for the peer's own end of TLS."""
@@ -167,17 +167,18 @@ class _Visit:
 
     async def look(self) -> None:
         options = self._scene.options
-        if not await self._connect() or options.depth == "port":
+        stream = await self._connect()
+        if stream is None or options.depth == "port":
             return
-        if self._service == POP3:
-            if await self._clear_text():
-                await self._inside_tls(greeted=True)
-        else:
-            await self._inside_tls(greeted=False)
+        if self._service == POP3S:
+            await self._inside_tls(stream, greeted=False)
+        elif await self._clear_text(stream):
+            await self._inside_tls(stream, greeted=True)
 
-    async def _connect(self) -> bool:
+    async def _connect(self) -> Optional[TcpStream]:
         aim, options = self._aim, self._scene.options
-        assert aim.address is not None and aim.family is not None
+        if aim.address is None or aim.family is None:
+            raise NoRoute("there is no address to connect to")
         self._connected_at = time.monotonic()
         attempt = await connect(
             aim.address, self._port, aim.family, aim.source, min(options.connect_timeout, self._remaining())
@@ -188,7 +189,7 @@ class _Visit:
             Connection(purpose, aim.address, self._port, attempt.source_address, utc_now(), attempt.tcp.seconds)
         )
         if self._stream is None:
-            return False
+            return None
         if self._target.proxy_protocol is not None and options.depth != "port":
             try:
                 await self._stream.send(
@@ -196,12 +197,11 @@ class _Visit:
                 )
             except OSError:
                 pass  # The next phase meets the same broken connection, and has a word for it.
-        return True
+        return self._stream
 
-    async def _clear_text(self) -> bool:
+    async def _clear_text(self, stream: TcpStream) -> bool:
         """Greeting, CAPA and STLS in clear text; whether TLS may begin."""
-        assert self._stream is not None
-        dialogue = Dialogue(self._stream.send, self._stream.receive)
+        dialogue = Dialogue(stream.send, stream.receive)
         begin_tls = False
 
         async def talk() -> None:
@@ -218,11 +218,10 @@ class _Visit:
         completed = await self._phase(talk(), self._scene.options.pop3_timeout, note)
         return completed and begin_tls
 
-    async def _inside_tls(self, greeted: bool) -> None:
+    async def _inside_tls(self, stream: TcpStream, greeted: bool) -> None:
         """The handshake, and the dialogue inside it."""
-        assert self._stream is not None
         try:
-            tls = TlsStream(self._stream, self._scene.context, self._target.server_name or self._target.address)
+            tls = TlsStream(stream, self._scene.context, self._target.server_name or self._target.address)
         except ValueError as error:
             self._tls = TlsSession("not-tested", str(error))
             return

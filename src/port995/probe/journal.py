@@ -62,8 +62,7 @@ def read_journal(path: str) -> Iterator[Observation]:
         being written when the run was cut off, and is refused too: use `read_cut_journal` to keep what stands before it
     """
     observations, problem = read_cut_journal(path)
-    for observation in observations:
-        yield observation
+    yield from observations
     if problem:
         raise JournalError(problem)
 

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# `make audit` and `make test` do everything on a fresh machine; `make help` lists the rest.
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export INVENTORY TARGETS OUT AUDIT_ARGS PYTHON
+
+.PHONY: help venv audit test lint sanity matrix collection dist mutants bench clean
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml packaging/make_venv.sh
+	@packaging/make_venv.sh $(VENV)
+
+venv: $(READY) ## Make the environment in .venv
+
+audit: $(READY) ## Audit the embedded lab, or INVENTORY=path, or TARGETS="mail.example.org 192.0.2.0/28"
+	@packaging/audit.sh $(abspath $(BIN))
+
+test: $(READY) ## Run the tests
+	@packaging/test_servers.sh
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff, mypy, yamllint, ansible-lint, changelog
+	@packaging/lint.sh $(abspath $(BIN))
+
+sanity: $(READY) ## ansible-test sanity on the staged collection
+	@packaging/sanity.sh $(abspath $(BIN))
+
+matrix: $(READY) ## The audit under the lowest, a middle and the newest ansible-core
+	@packaging/matrix.sh $(abspath $(BIN))
+
+collection: $(READY) ## Build the Galaxy tarball into dist/
+	@packaging/collection.sh $(abspath $(BIN)) dist
+
+dist: $(READY) ## Build the wheel into dist/
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+mutants: $(READY) ## Prove that the tests notice faults
+	$(BIN)/python -m tests.mutants.run
+
+bench: $(READY) ## Endpoints per second and memory, against peers
+	$(BIN)/python -m tests.bench.bench_endpoints --network
+
+clean: ## Remove what was built
+	rm -rf dist $(VENV)
