@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from .command.audit import audit
+from .command.ending import show_tracebacks
 from .command.lab import lab
 from .command.listing import checks, gate, profiles
 from .command.scan import scan
@@ -62,6 +63,9 @@ def other_copies() -> list[str]:
 
 @app.callback()
 def _main(
+    debug: Annotated[
+        bool, typer.Option("--debug", callback=show_tracebacks, help="Show where an internal error comes from.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,

@@ -15,7 +15,8 @@ from typing import Any
 TIMEOUT = 300
 """Seconds; an inventory plugin may ask a cloud."""
 
-VARIABLE_PREFIXES = ("pop3s_", "pop3_port", "ansible_host")
+VARIABLE_PREFIX = "pop3s_"
+VARIABLES = ("pop3_port", "ansible_host")
 
 
 class InventoryError(ValueError):
@@ -66,7 +67,7 @@ def problems_of(variables: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
     usable: dict[str, Any] = {}
     problems: list[str] = []
     for name, value in variables.items():
-        if not name.startswith(VARIABLE_PREFIXES):
+        if not name.startswith(VARIABLE_PREFIX) and name not in VARIABLES:
             continue
         text = json.dumps(value)
         if "{{" in text or "{%" in text or "__ansible_vault" in text:

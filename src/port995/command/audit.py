@@ -31,10 +31,16 @@ from .progress import progress
 JUDGING, REPORTS = "Judging", "Reports"
 VANTAGE = "controller"
 SIDES = ("inside", "outside", "undeclared")
+VARIABLE_OF = {
+    "intent": "pop3s_intent", "port": "pop3s_port", "pop3_port": "pop3_port", "server_name": "pop3s_server_name",
+    "proxy_protocol": "pop3s_proxy_protocol",
+}  # fmt: skip
+"""Options that hold for typed targets, and the host variables that say the same."""
 
 
 @guarded
 def audit(
+    context: typer.Context,
     targets: given.Targets = None,
     inventory: Annotated[
         Optional[Path],
@@ -81,6 +87,10 @@ def audit(
     fail_on: Annotated[
         Severity, typer.Option("--fail-on", help="Lightest severity that fails the gate.", rich_help_panel=JUDGING)
     ] = Severity.LOW,
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="Hosts left out do not make the run incomplete.", rich_help_panel=JUDGING),
+    ] = False,
     out: Annotated[
         Optional[Path],
         typer.Option("--out", help="Folder of the run; else a new one in port995-runs.", rich_help_panel=REPORTS),
@@ -106,9 +116,10 @@ def audit(
         )  # fmt: skip
     )
     if inventory is not None:
-        if targets or input_list or exclude:
+        if targets or input_list:
             stop(Exit.USAGE, "give either an inventory (-i) or targets, not both")
-        plan, aims, notes = _from_inventory(inventory)
+        _refuse_options_of_targets(context)
+        plan, aims, notes = _from_inventory(inventory, exclude or [])
     else:
         plan, aims, notes = _typed(
             given.typed_targets(targets, input_list, exclude), intent, port, pop3_port, server_name, proxy_protocol
@@ -117,7 +128,7 @@ def audit(
         stop(Exit.USAGE, "no targets: give some, a file of them with -iL, or an inventory with -i")
     request = RunRequest(
         out, profile, checks, ca_file, (VantagePlan(VANTAGE, side, options.source_addresses),), tuple(sys.argv[1:]),
-        False, deadline,
+        partial, deadline,
     )  # fmt: skip
     try:
         run = begin(request, plan, aims, notes)
@@ -138,14 +149,32 @@ def audit(
 Population = tuple[tuple[HostPlan, ...], tuple[Target, ...], tuple[str, ...]]
 
 
-def _from_inventory(path: Path) -> Population:
+def _refuse_options_of_targets(context: typer.Context) -> None:
+    """An option that would be ignored is refused: its user would believe in it."""
+    for parameter, variable in VARIABLE_OF.items():
+        source = context.get_parameter_source(parameter)
+        if source is not None and source.name != "DEFAULT":
+            stop(
+                Exit.USAGE,
+                f"--{parameter.replace('_', '-')} is for typed targets: in an inventory set {variable} for hosts or"
+                " groups",
+            )
+
+
+def _from_inventory(path: Path, exclude: list[str]) -> Population:
     plan: list[HostPlan] = []
     aims: list[Target] = []
     try:
         hosts = read_inventory(path)
     except InventoryError as error:
         stop(Exit.USAGE, str(error))
+    unknown = [word for word in exclude if word not in hosts]
+    if unknown:
+        stop(Exit.USAGE, f"--exclude {unknown[0]}: {path} has no host of this name; with -i give names of its hosts")
     for name, variables in hosts.items():
+        if name in exclude:
+            plan.append(HostPlan(name, excluded="--exclude"))
+            continue
         usable, problems = problems_of(variables)
         host, wanted = plan_host(name, usable)
         plan.append(dataclasses.replace(host, problems=(*host.problems, *problems)))

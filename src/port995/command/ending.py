@@ -17,6 +17,14 @@ from ..report.escape import visible
 
 P = ParamSpec("P")
 
+_tracebacks = False
+
+
+def show_tracebacks(wanted: bool) -> None:
+    """Let internal errors show where they come from (``port995 --debug``)."""
+    global _tracebacks
+    _tracebacks = wanted
+
 
 def stop(code: Exit, message: str) -> NoReturn:
     """Say why, on standard error, and end."""
@@ -27,8 +35,7 @@ def stop(code: Exit, message: str) -> NoReturn:
 def guarded(command: Callable[P, int]) -> Callable[P, None]:
     """Make a command of a function that returns its exit code.
 
-    Ctrl-C is incomplete (3), never a verdict; a fault of ours can't vouch for anything (4), with the traceback where
-    ``PORT995_DEBUG`` is set.
+    Ctrl-C is incomplete (3), never a verdict; a fault of ours can't vouch for anything (4).
     """
 
     @functools.wraps(command)
@@ -41,12 +48,12 @@ def guarded(command: Callable[P, int]) -> Callable[P, None]:
         except KeyboardInterrupt:
             stop(Exit.INCOMPLETE, "interrupted: nothing is vouched for")
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is exit code 4 and not a traceback
-            if os.environ.get("PORT995_DEBUG"):
+            if _tracebacks:
                 traceback.print_exc()
             stop(
                 Exit.CANNOT_VOUCH,
-                f"internal error: {type(error).__name__}: {error}; nothing is vouched for (set PORT995_DEBUG=1 to see"
-                " where)",
+                f"internal error: {type(error).__name__}: {error}; nothing is vouched for (port995 --debug COMMAND"
+                " shows where)",
             )
         raise typer.Exit(code)
 

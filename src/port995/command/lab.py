@@ -88,12 +88,16 @@ def _run(command: list[str], running: Lab) -> int:
         child = subprocess.Popen(command, env=environment)
     except OSError as error:
         stop(Exit.USAGE, f"{command[0]} can't be run ({error.strerror})")
-    # Ctrl-C reaches the child by itself; it decides, and its exit code is ours.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C reaches the child by itself, SIGTERM only us; the child decides, and its exit code is ours.
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda number, frame: child.terminate()),
+    }
     try:
         code = child.wait()
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return code if code >= 0 else 128 - code
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from ..nmap.target_syntax import TargetSyntaxError, TypedTarget, expand, read_list
+from ..nmap.target_syntax import MAX_FILE_OCTETS, TargetSyntaxError, TypedTarget, expand, read_list
 from ..policy.model import Exit
 from ..probe.model import Target
 from ..probe.options import OptionsError, ScanOptions
@@ -28,7 +28,9 @@ InputList = Annotated[
 ]
 Exclude = Annotated[
     Optional[list[str]],
-    typer.Option("--exclude", help="Leave this target out; may be repeated.", rich_help_panel=TARGETS),
+    typer.Option(
+        "--exclude", help="Leave this target, or host of the inventory, out; repeatable.", rich_help_panel=TARGETS
+    ),
 ]
 Port = Annotated[
     int, typer.Option("-p", "--port", min=1, max=65535, help="TLS port of targets without one.", rich_help_panel=PORTS)
@@ -93,7 +95,8 @@ def typed_targets(targets: list[str] | None, input_list: Path | None, exclude: l
     words = list(targets or [])
     try:
         if input_list is not None:
-            words += read_list(input_list.read_text(encoding="utf-8", errors="replace"), str(input_list))
+            with input_list.open(encoding="utf-8", errors="replace") as lines:
+                words += read_list(lines.read(MAX_FILE_OCTETS + 1), str(input_list))
         return expand(words, exclude or [])
     except OSError as error:
         stop(Exit.USAGE, f"{input_list} can't be read ({error.strerror}): check its path and mode")

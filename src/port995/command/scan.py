@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import uuid
@@ -22,6 +23,8 @@ from ..report.escape import visible
 from . import options as given
 from .ending import guarded, say, stop
 from .progress import progress
+
+STANDARD_OUTPUT = Path("-")
 
 
 @guarded
@@ -44,7 +47,8 @@ def scan(
     pop3_timeout: given.Pop3Timeout = given.DEFAULTS.pop3_timeout,
     endpoint_timeout: given.EndpointTimeout = given.DEFAULTS.endpoint_timeout,
     journal: Annotated[
-        Optional[Path], typer.Option("-oJ", "--journal", help="Append observations to this file, as JSON lines.")
+        Optional[Path],
+        typer.Option("-oJ", "--journal", help="Append observations to this file as JSON lines; -: print them."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print observations as JSON lines.")] = False,
 ) -> int:
@@ -66,6 +70,8 @@ def scan(
     )
     for note in notes:
         print(f"port995: {visible(note)}", file=sys.stderr)
+    if journal == STANDARD_OUTPUT:
+        journal, as_json = None, True
     try:
         writer = JournalWriter(str(journal)) if journal is not None else None
     except OSError as error:
@@ -81,27 +87,29 @@ def scan(
         step(seen)
 
     expected = len(aims) * (2 if pop3_port else 1) * max(1, len(options.source_addresses))
-    with progress(expected) as step:
-        try:
+    try:
+        with progress(expected) as step, writer or contextlib.nullcontext():
             summary = run_scan(
                 aims, options, local_vantage(tool_version=__version__), uuid.uuid4().hex, tell, handle_signals=True
             )
-        except OptionsError as error:
-            stop(Exit.USAGE, str(error))
-        finally:
-            if writer is not None:
-                writer.close()
+    except OptionsError as error:
+        stop(Exit.USAGE, str(error))
+    except OSError as error:
+        what = "standard output" if journal is None else f"{journal} or standard output"
+        stop(Exit.CANNOT_VOUCH, f"{what} can't be written ({error.strerror or error}): free space and scan again")
     print(
         f"port995: {summary.observations} observations, {unseen} of them not made to the end, {summary.connections}"
         f" connections, {summary.seconds:.1f} s",
         file=sys.stderr,
     )
-    return int(Exit.INCOMPLETE if unseen else Exit.PASSED)
+    return int(Exit.INCOMPLETE if unseen or summary.cancelled or summary.deadline_reached else Exit.PASSED)
 
 
 def was_observed(seen: Observation) -> bool:
-    """Whether the port's state was seen: what an opinion could be built on."""
-    return seen.not_tested is None and seen.tcp is not None and seen.tcp.state != "unknown"
+    """Whether the port's state was seen, and of an open one all that was asked about: silence later on is not seen."""
+    if seen.not_tested is not None or seen.tcp is None or seen.tcp.state == "unknown":
+        return False
+    return not any(part is not None and part.outcome == "timeout" for part in (seen.clear, seen.tls, seen.pop3))
 
 
 def line_of(seen: Observation) -> str:

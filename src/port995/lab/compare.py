@@ -27,11 +27,11 @@ def compare(report: Mapping[str, Any], truth: Mapping[str, Any]) -> list[str]:
     :param truth: of `load_truth`
     """
     expected = {
-        (host, check): {str(status)} for host, statuses in truth["hosts"].items() for check, status in statuses.items()
+        (host, check): [str(status)] for host, statuses in truth["hosts"].items() for check, status in statuses.items()
     }
-    found: dict[tuple[str, str], set[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for result in report["results"]:
-        found.setdefault((result["host"] or FLEET_NAME, result["check_id"]), set()).add(result["status"])
+        found.setdefault((result["host"] or FLEET_NAME, result["check_id"]), []).append(result["status"])
     differences = [
         f"{host} {check}: expected {_told(expected.get((host, check)))}, found {_told(found.get((host, check)))}"
         for host, check in sorted({*expected, *found})
@@ -43,5 +43,5 @@ def compare(report: Mapping[str, Any], truth: Mapping[str, Any]) -> list[str]:
     return differences
 
 
-def _told(statuses: set[str] | None) -> str:
+def _told(statuses: list[str] | None) -> str:
     return " and ".join(sorted(statuses)) if statuses else NOTHING

@@ -124,8 +124,8 @@ class Lab:
         except OSError as error:
             listener.close()
             raise LabError(
-                f"the lab can't have {address} port {port} ({error.strerror}): choose another --base-port; other systems"
-                " than Linux must first add 127.0.95.1 to 127.0.95.9 to their loopback interface"
+                f"the lab can't have {address} port {port} ({error.strerror}): choose another --base-port; elsewhere"
+                " than on Linux first add 127.0.95.1 to 127.0.95.9 to their loopback interface"
             ) from error
         if behaviour is None:
             # Bound and not listening: the kernel refuses, and nobody else can take the port meanwhile.
