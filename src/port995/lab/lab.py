@@ -19,6 +19,8 @@ from .fleet import BASE_PORT, DOMAIN, FLEET, LabHost, inventory
 from .servers import Behaviour, serve
 
 START_SECONDS = 30.0
+TURNS_SECONDS = 0.05
+"""Long enough for the event loop to do what is due, when the lab ends."""
 MAX_BASE_PORT = 65535 - 995
 
 
@@ -90,11 +92,15 @@ class Lab:
         self._loop.run_forever()
         for server in self._servers:
             server.close()
+        # A handshake under way has no task yet that could be cancelled: let it get one.
+        self._loop.run_until_complete(asyncio.sleep(TURNS_SECONDS))
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
         if tasks:
             self._loop.run_until_complete(asyncio.wait(tasks, timeout=5))
+        # An aborted connection closes its socket in turns of the loop that follow: TLS first, TCP behind it.
+        self._loop.run_until_complete(asyncio.sleep(TURNS_SECONDS))
         self._loop.close()
 
     def _start(self, host: LabHost, trusted: Authority, foreign: Authority, now: datetime.datetime) -> None:
