@@ -27,37 +27,41 @@ class ActionModule(ActionBase):
         """Run the module; fetch its journal when it is asked for."""
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        destination = arguments.pop("journal_dest", None)
-        local = self._connection.transport == "local"
-        named = bool(arguments.get("journal"))
-        if destination and local and not named:
-            # The machine that looks is the controller: the journal is written where it belongs.
-            arguments["journal"] = destination
+        given = arguments.pop("journal_dest", None)
+        destination = Path(given).expanduser().absolute() if given else None
+        # Where the machine that looks is the controller, the journal is written where it belongs.
+        direct = bool(destination) and self._connection.transport == "local" and not arguments.get("journal")
+        if direct:
+            arguments["journal"] = str(destination)
         result = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
-        if destination and not result.get("failed") and not (local and not named):
-            self._fetch(result, Path(destination), keep=named, task_vars=task_vars)
+        if destination and not direct and not result.get("failed"):
+            self._fetch(result, destination, keep=bool(arguments.get("journal")), task_vars=task_vars)
         unsafe: dict[str, Any] = wrap_var(result)
         return unsafe
 
     def _fetch(
         self, result: dict[str, Any], destination: Path, keep: bool, task_vars: dict[str, Any] | None
     ) -> None:
+        """Bring the journal home; it takes its name only when it is whole."""
         remote = result["journal"]
+        arriving = destination.with_name(f"{destination.name}.part")
         try:
             if self._play_context.become:
                 # The file belongs to another user than the one that is logged in.
-                self._slurp(remote, destination, task_vars)
+                self._slurp(remote, arriving, task_vars)
             else:
-                self._connection.fetch_file(remote, str(destination))
-            fetched = sha256_of(str(destination))
+                self._connection.fetch_file(remote, str(arriving))
+            fetched = sha256_of(str(arriving))
+            whole = fetched == result["journal_sha256"]
+            os.replace(arriving, destination if whole else f"{destination}.rejected")
         except (AnsibleError, OSError) as error:
             result.update(
                 failed=True,
-                msg=f"The journal {remote} was not fetched to {destination} ({error}). It is still there.",
+                msg=f"The journal {remote} was not fetched to {destination} ({error}). It is still there: fetch it by"
+                " hand and conclude the run with port995.pop3s.pop3s_report.",
             )
             return
-        if fetched != result["journal_sha256"]:
-            os.replace(destination, f"{destination}.rejected")
+        if not whole:
             result.update(
                 failed=True,
                 msg=f"The journal {remote} arrived as another file (SHA-256 {fetched}, written"

@@ -49,6 +49,8 @@ VARIABLES = (
 SHOWN_ONLY = ("pop3s_owner", "pop3s_purpose")
 """Variables that are only shown: one that can't be filled in is told, and the host is still looked at."""
 
+STRATEGIES_WITHOUT_RUN_ONCE = ("free", "host_pinned")
+
 VANTAGE = {
     "type": "list",
     "elements": "dict",
@@ -85,6 +87,7 @@ class ActionModule(ActionBase):
                 "deadline": {"type": "float"},
             }
         )
+        self._require_one_run(task_vars or {})
         plan: list[HostPlan] = []
         targets: list[Target] = []
         for host, wanted in self._population(task_vars or {}):
@@ -102,7 +105,7 @@ class ActionModule(ActionBase):
             given["checks"],
             Path(given["ca_file"]) if given["ca_file"] else None,
             tuple(VantagePlan(one["name"], one["side"], tuple(one["source_addresses"])) for one in given["vantages"]),
-            ("port995.pop3s.pop3s_plan",),
+            _command(task_vars or {}),
             given["partial"],
             given["deadline"],
         )
@@ -129,6 +132,23 @@ class ActionModule(ActionBase):
         )
         unsafe: dict[str, Any] = wrap_var(result)
         return unsafe
+
+    def _require_one_run(self, task_vars: Mapping[str, Any]) -> None:
+        """Refuse a play that would audit the same fleet once per host or batch: its servers would take it for an attack.
+
+        :raises AnsibleActionFail: it would
+        """
+        strategy = str(self._task.get_play().strategy or "").rpartition(".")[2]
+        if strategy in STRATEGIES_WITHOUT_RUN_ONCE:
+            raise AnsibleActionFail(
+                f"Nothing was probed: the strategy {strategy} does not honour run_once, so the fleet would be audited"
+                " once for every host. Set `strategy: linear` in this play."
+            )
+        if set(task_vars.get("ansible_play_batch", ())) != set(task_vars.get("ansible_play_hosts", ())):
+            raise AnsibleActionFail(
+                "Nothing was probed: with `serial` the fleet would be audited once for every batch. Take it out of this"
+                " play; audit_concurrency sets how many endpoints are looked at together."
+            )
 
     def _population(self, task_vars: Mapping[str, Any]) -> Iterator[tuple[HostPlan, tuple[Target, ...]]]:
         """Every host of the inventory; those that the play leaves out are excluded and have no targets."""
@@ -166,6 +186,18 @@ def _arguments(target: Target) -> dict[str, Any]:
     """A target as the module takes it: what is not set is left out, and no clear-text port is 0."""
     given = {name: value for name, value in dataclasses.asdict(target).items() if value is not None}
     return {**given, "hosts": list(target.hosts), "pop3_port": target.pop3_port or 0}
+
+
+def _command(task_vars: Mapping[str, Any]) -> tuple[str, ...]:
+    """How the run was started, for the record: never the extra variables, which may be secrets."""
+    command = ["ansible-playbook"]
+    for source in task_vars.get("ansible_inventory_sources") or ():
+        command += ["-i", str(source)]
+    if task_vars.get("ansible_limit"):
+        command += ["--limit", str(task_vars["ansible_limit"])]
+    if task_vars.get("ansible_check_mode"):
+        command.append("--check")
+    return (*command, "port995.pop3s.pop3s_plan")
 
 
 def _words(error: Exception) -> str:

@@ -28,6 +28,8 @@ except (ImportError, SyntaxError) as error:  # An older Python; `require_python`
 else:
     IMPORT_ERROR = None
 
+REASONS_IN_MESSAGE = 3
+
 
 class ActionModule(ActionBase):
     """See the documentation of the module."""
@@ -46,6 +48,7 @@ class ActionModule(ActionBase):
                 "out": {"type": "path", "required": True},
                 "fail_on": {"type": "str", "choices": [one.value for one in Severity], "default": "low"},
                 "fail_on_gate": {"type": "bool", "default": True},
+                "show": {"type": "bool", "default": True},
             }
         )
         out = Path(given["out"]).absolute()
@@ -57,8 +60,9 @@ class ActionModule(ActionBase):
             result.update(failed=True, msg=f"Nothing can be vouched for (exit {int(Exit.CANNOT_VOUCH)}): {problem}")
             return result
         judgement, gate = conclusion.judgement, conclusion.gate
-        self._display.display(to_text(judgement, gate, run.header, conclusion.activity))
-        self._display.display(f"reports: {out} ({', '.join(conclusion.files)})")
+        if given["show"]:
+            self._display.display(to_text(judgement, gate, run.header, conclusion.activity))
+            self._display.display(f"reports: {out} ({', '.join(conclusion.files)})")
         verdict = f"gate: {VERDICTS[gate.exit]} (exit {int(gate.exit)})"
         result.update(
             files=list(conclusion.files),
@@ -71,9 +75,15 @@ class ActionModule(ActionBase):
                 "incomplete": gate.incomplete,
                 "reasons": list(gate.reasons),
             },
-            msg=f"{verdict}; {judgement.coverage}; reports in {out}",
+            msg="; ".join([f"{verdict}; {judgement.coverage}; reports in {out}", *_first(gate.reasons)]),
         )
         if given["fail_on_gate"] and gate.exit is not Exit.PASSED:
             result["failed"] = True
         unsafe: dict[str, Any] = wrap_var(result)
         return unsafe
+
+
+def _first(reasons: tuple[str, ...]) -> list[str]:
+    """The first reasons, for one line."""
+    rest = len(reasons) - REASONS_IN_MESSAGE
+    return [*reasons[:REASONS_IN_MESSAGE], *([f"and {rest} more"] if rest > 0 else [])]

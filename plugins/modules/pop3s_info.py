@@ -348,6 +348,7 @@ def main():
         source_addresses=tuple(params["source_addresses"]), **{name: params[name] for name in OPTION_NAMES}
     )
     path = params["journal"]
+    temporary = not path
     tally = Tally(params["max_observations"])
     try:
         options.check()
@@ -369,6 +370,8 @@ def main():
                 handle_signals=True,
             )
     except OptionsError as error:
+        if temporary and path:
+            os.unlink(path)
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="The journal %s can't be written: %s. Give another journal." % (path, error))

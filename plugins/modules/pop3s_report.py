@@ -32,6 +32,10 @@ options:
     description: Fail the task unless the gate is passed.
     type: bool
     default: true
+  show:
+    description: Print the table. Turn it off where standard output is to be read by a program.
+    type: bool
+    default: true
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
