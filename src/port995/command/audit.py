@@ -195,13 +195,7 @@ def _typed(
     plan: dict[str, HostPlan] = {}
     aims: list[Target] = []
     for one in typed:
-        variables = {
-            "pop3s_intent": intent.value, "pop3s_address": one.address, "pop3s_port": one.port or port,
-            "pop3s_server_name": server_name, "pop3_port": pop3_port, "pop3s_proxy_protocol": proxy_protocol,
-        }  # fmt: skip
-        host, wanted = plan_host(one.name, variables)
-        if not wanted:
-            stop(Exit.USAGE, "; ".join(host.problems))
+        host, wanted = given.planned(one, intent, port, server_name, pop3_port, proxy_protocol)
         plan.setdefault(one.name, host)
         aims += wanted
     merged, notes = merge_targets(aims)

@@ -9,7 +9,8 @@ from typing import Annotated, Optional
 import typer
 
 from ..nmap.target_syntax import MAX_FILE_OCTETS, TargetSyntaxError, TypedTarget, expand, read_list
-from ..policy.model import Exit
+from ..policy.inventory import plan_host
+from ..policy.model import Exit, HostPlan, Intent
 from ..probe.model import Target
 from ..probe.options import OptionsError, ScanOptions
 from .ending import stop
@@ -104,11 +105,19 @@ def typed_targets(targets: list[str] | None, input_list: Path | None, exclude: l
         stop(Exit.USAGE, str(error))
 
 
-def target_of(
-    typed: TypedTarget, port: int, server_name: str | None, pop3_port: int, proxy_protocol: str | None
-) -> Target:
-    """A typed target with the options that hold for all."""
-    return Target((typed.name,), typed.address, typed.port or port, server_name, pop3_port or None, proxy_protocol)
+def planned(
+    typed: TypedTarget, intent: Intent, port: int, server_name: str | None, pop3_port: int, proxy_protocol: str | None
+) -> tuple[HostPlan, tuple[Target, ...]]:
+    """A typed target with the options that hold for all, read as an inventory host with these variables would be; ends
+    with exit code 2 where they can't be used."""
+    variables = {
+        "pop3s_intent": intent.value, "pop3s_address": typed.address, "pop3s_port": typed.port or port,
+        "pop3s_server_name": server_name, "pop3_port": pop3_port, "pop3s_proxy_protocol": proxy_protocol,
+    }  # fmt: skip
+    host, targets = plan_host(typed.name, variables)
+    if not targets:
+        stop(Exit.USAGE, "; ".join(host.problems))
+    return host, targets
 
 
 def checked(options: ScanOptions) -> ScanOptions:

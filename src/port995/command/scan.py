@@ -13,7 +13,7 @@ from typing import Annotated, Optional
 import typer
 
 from ..policy.inventory import merge_targets
-from ..policy.model import Exit
+from ..policy.model import Exit, Intent
 from ..probe.codec import observation_to_json
 from ..probe.engine import OptionsError, ScanOptions, local_vantage, run_scan
 from ..probe.journal import JournalWriter
@@ -58,7 +58,9 @@ def scan(
     """
     typed = given.typed_targets(targets, input_list, exclude)
     aims, notes = merge_targets(
-        given.target_of(one, port, server_name, pop3_port, proxy_protocol) for one in typed
+        target
+        for one in typed
+        for target in given.planned(one, Intent.SERVE, port, server_name, pop3_port, proxy_protocol)[1]
     )
     if not aims:
         stop(Exit.USAGE, "no targets: give some, or a file of them with -iL")
