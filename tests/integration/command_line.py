@@ -41,8 +41,8 @@ def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
     """The command in a process of its own, for signals."""
     return subprocess.Popen(
         [sys.executable, "-m", "port995", *(str(one) for one in arguments)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
-    )  # fmt: skip
+        **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options},
+    )
 
 
 def ended(process: subprocess.Popen[str], seconds: float = 20) -> Ended:
