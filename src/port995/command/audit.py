@@ -27,6 +27,7 @@ from . import options as given
 from .ansible_inventory import InventoryError, problems_of, read_inventory
 from .ending import guarded, say, stop
 from .progress import progress
+from .sink import Sink
 
 JUDGING, REPORTS = "Judging", "Reports"
 VANTAGE = "controller"
@@ -212,7 +213,9 @@ def _look(run: RunFolder, aims: tuple[Target, ...], options: ScanOptions, vantag
                 writer.append(seen)
                 step(seen)
 
-            summary = run_scan(aims, options, vantage, run.header.run_id, keep, handle_signals=True)
+            sink = Sink(keep)
+            summary = run_scan(aims, options, vantage, run.header.run_id, sink, handle_signals=True)
+            sink.check()
     except OptionsError as error:
         stop(Exit.USAGE, str(error))
     except OSError as error:

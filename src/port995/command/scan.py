@@ -23,6 +23,7 @@ from ..report.escape import visible
 from . import options as given
 from .ending import guarded, say, stop
 from .progress import progress
+from .sink import Sink
 
 STANDARD_OUTPUT = Path("-")
 
@@ -91,9 +92,11 @@ def scan(
     expected = len(aims) * (2 if pop3_port else 1) * max(1, len(options.source_addresses))
     try:
         with progress(expected) as step, writer or contextlib.nullcontext():
+            sink = Sink(tell)
             summary = run_scan(
-                aims, options, local_vantage(tool_version=__version__), uuid.uuid4().hex, tell, handle_signals=True
+                aims, options, local_vantage(tool_version=__version__), uuid.uuid4().hex, sink, handle_signals=True
             )
+            sink.check()
     except OptionsError as error:
         stop(Exit.USAGE, str(error))
     except OSError as error:
