@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
 import json
@@ -38,11 +39,13 @@ def port995(*arguments: object) -> Ended:
 
 
 def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
-    """The command in a process of its own, for signals."""
-    return subprocess.Popen(
+    """The command in a process of its own, for signals; it is killed when the tests end without having ended it."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "port995", *(str(one) for one in arguments)],
         **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options},
     )
+    atexit.register(lambda: process.poll() is None and process.kill())
+    return process
 
 
 def ended(process: subprocess.Popen[str], seconds: float = 20) -> Ended:
