@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from port995.cli import app
 
-QUICK = ("--connect-timeout", "1", "--tls-timeout", "1", "--pop3-timeout", "1", "--resolve-timeout", "2")
+QUICK = ("--connect-timeout", "3", "--tls-timeout", "3", "--pop3-timeout", "3", "--resolve-timeout", "3")
 
 
 @dataclasses.dataclass(frozen=True)

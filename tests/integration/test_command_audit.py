@@ -227,7 +227,7 @@ def test_the_version_tells_of_other_copies(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     two = port995("--version")
     assert two.code == 0 and two.out == alone.out and str(tmp_path / "port995") in two.err
-    assert cli.other_copies()[-1] == str(tmp_path / "port995")
+    assert str(tmp_path / "port995") in cli.other_copies()
 
 
 def test_progress_is_for_terminals_only(tmp_path: Path) -> None:
