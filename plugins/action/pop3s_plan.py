@@ -76,7 +76,7 @@ class ActionModule(ActionBase):
         require_python()
         if IMPORT_ERROR is not None:
             raise AnsibleActionFail(f"The library of the collection can't be loaded: {IMPORT_ERROR}")
-        _, given = self.validate_argument_spec(
+        validation, given = self.validate_argument_spec(
             {
                 "out": {"type": "path"},
                 "profile": {"type": "str", "default": "baseline"},
@@ -134,7 +134,7 @@ class ActionModule(ActionBase):
         return unsafe
 
     def _require_one_run(self, task_vars: Mapping[str, Any]) -> None:
-        """Refuse a play that would audit the same fleet once per host or batch: its servers would take it for an attack.
+        """Refuse a play that would audit the same fleet once per host or batch: servers would take it for an attack.
 
         :raises AnsibleActionFail: it would
         """

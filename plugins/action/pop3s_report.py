@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
         require_python()
         if IMPORT_ERROR is not None:
             raise AnsibleActionFail(f"The library of the collection can't be loaded: {IMPORT_ERROR}")
-        _, given = self.validate_argument_spec(
+        validation, given = self.validate_argument_spec(
             {
                 "out": {"type": "path", "required": True},
                 "fail_on": {"type": "str", "choices": [one.value for one in Severity], "default": "low"},

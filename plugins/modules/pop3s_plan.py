@@ -78,8 +78,8 @@ attributes:
     platforms: posix
     support: full
 notes:
-  - Fails in a play with C(serial), or with a strategy that does not honour C(run_once), since the fleet would be audited
-    again and again.
+  - Fails in a play with C(serial), or with a strategy that does not honour C(run_once), since the fleet would be
+    audited again and again.
   - Needs Python 3.11 or later and C(cryptography), C(junit-xml) and C(PyYAML) on the controller.
 seealso:
   - module: port995.pop3s.pop3s_info

@@ -113,7 +113,7 @@ def _split_port(word: str) -> Tuple[str, Optional[int]]:
             raise TargetSyntaxError("target %s: brackets are for IPv6 addresses" % word)
         return host, _port(word, rest[1:]) if rest else None
     if word.count(":") == 1:
-        host, _, port = word.partition(":")
+        host, colon, port = word.partition(":")
         return host, _port(word, port)
     return word, None
 
@@ -152,7 +152,7 @@ def _ipv6(word: str, host: str, limit: int) -> List[str]:
 
 
 def _ipv4_network(word: str, host: str, limit: int) -> List[str]:
-    address, _, prefix = host.partition("/")
+    address, slash, prefix = host.partition("/")
     if not prefix.isdigit() or not OCTETS.match(address) or int(prefix) > 32:
         raise TargetSyntaxError("target %s: a network is an address and a prefix length, as 192.0.2.0/24" % word)
     try:

@@ -194,17 +194,21 @@ def _leaf_policy() -> verification.ExtensionPolicy:
     )
 
 
-def _is_ca(_: verification.Policy, __: x509.Certificate, constraints: x509.BasicConstraints) -> None:
+def _is_ca(policy: verification.Policy, certificate: x509.Certificate, constraints: x509.BasicConstraints) -> None:
     if not constraints.ca:
         raise ValueError("basicConstraints does not say it is a CA")
 
 
-def _may_sign_certificates(_: verification.Policy, __: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+def _may_sign_certificates(
+    policy: verification.Policy, certificate: x509.Certificate, usage: x509.KeyUsage | None
+) -> None:
     if usage is not None and not usage.key_cert_sign:
         raise ValueError("keyUsage of a CA lacks keyCertSign")
 
 
-def _is_for_servers(_: verification.Policy, __: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
+def _is_for_servers(
+    policy: verification.Policy, certificate: x509.Certificate, usage: x509.ExtendedKeyUsage | None
+) -> None:
     allowed = (oid.ExtendedKeyUsageOID.SERVER_AUTH, oid.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
     if usage is not None and not any(purpose in allowed for purpose in usage):
         raise ValueError("extendedKeyUsage lacks serverAuth")

@@ -201,7 +201,7 @@ def _parse(raw: bytes, source: str) -> object:
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
             seen: set[str] = set()
-            for key, _ in node.value:
+            for key, _value in node.value:
                 text = str(key.value)
                 if text in seen:
                     raise ProfileError(f"{source}: the key {text!a} stands twice (line {key.start_mark.line + 1})")

@@ -50,7 +50,7 @@ def decode(kind: Type[T], data: Any) -> T:
 
 def _encode(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: _encode(getattr(value, name)) for name, _, _ in _fields(type(value))}
+        return {name: _encode(getattr(value, name)) for name, hint, needed in _fields(type(value))}
     if isinstance(value, tuple):
         return [_encode(item) for item in value]
     return value
@@ -96,7 +96,7 @@ def _decode_object(kind: type, data: Any, where: str) -> Any:
     if not isinstance(data, dict):
         raise CodecError("%s is an object, not %s" % (where, type(data).__name__))
     fields = _fields(kind)
-    unknown = set(data) - {name for name, _, _ in fields}
+    unknown = set(data) - {name for name, hint, needed in fields}
     if unknown:
         raise CodecError("%s has unknown fields: %s" % (where, ", ".join(sorted(map(str, unknown)))[:200]))
     values = {}

@@ -276,7 +276,7 @@ class _Visit:
             spoken = tls.plaintext
             self._plaintext = spoken.decode("latin-1")
             self._tls = tls.session("not-tls", "the first octets are no TLS record")
-            line, ended, _ = spoken.partition(b"\r\n")
+            line, ended, rest = spoken.partition(b"\r\n")
             if ended and status_of(line) != "other":
                 self._clear = Pop3Dialogue("not-tested", None, line.decode("latin-1"), status_of(line))
 

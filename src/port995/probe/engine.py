@@ -35,7 +35,7 @@ PER_ADDRESS = 2
 LOOKUPS = 64
 SPARE_FILES = 64
 """File descriptors left to the rest of the process."""
-DOCUMENTATION = {4: "192.0.2.1", 6: "2001:db8::1"}
+FAR_ADDRESSES = {4: "192.0.2.1", 6: "2001:db8::1"}
 """Addresses nobody has (RFC 5737, RFC 3849); the routing table is asked about them, no packet goes there."""
 
 Sink = Callable[[Observation], None]
@@ -61,7 +61,7 @@ def local_vantage(name: str = "controller", side: str = "undeclared", tool_versi
     :param side: ``inside``, ``outside`` or ``undeclared``
     """
     families = []
-    for family, address in DOCUMENTATION.items():
+    for family, address in FAR_ADDRESSES.items():
         try:
             route_source(address, family, None)
         except (NoRoute, OSError):
@@ -183,8 +183,8 @@ class _Run:
 
     async def _work(self) -> None:
         names = iter(list(self._unresolved))
-        resolving = [asyncio.ensure_future(self._resolve(names)) for _ in range(min(LOOKUPS, len(self._targets)))]
-        probing = [asyncio.ensure_future(self._probe()) for _ in range(self._workers())]
+        resolving = [asyncio.ensure_future(self._resolve(names)) for number in range(min(LOOKUPS, len(self._targets)))]
+        probing = [asyncio.ensure_future(self._probe()) for number in range(self._workers())]
         everything = asyncio.gather(*resolving)
         try:
             await _first_failure([everything, *probing])
@@ -197,7 +197,7 @@ class _Run:
         finally:
             # Those in the middle of an endpoint hand in what they have seen before they end. Again and again: a
             # cancellation that meets a deadline in the same moment may be lost (bpo-37658).
-            for _ in range(20):
+            for _attempt in range(20):
                 pending = [task for task in (*resolving, *probing) if not task.done()]
                 if not pending:
                     break
@@ -206,7 +206,7 @@ class _Run:
                 await asyncio.wait(pending, timeout=1)
 
     def _workers(self) -> int:
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         files = self._options.concurrency if soft == resource.RLIM_INFINITY else (soft - SPARE_FILES) // 2
         return max(1, min(self._options.concurrency, files))
 
@@ -241,7 +241,7 @@ class _Run:
     async def _probe(self) -> None:
         while self._interruption is None:
             number = await self._ready.get()
-            aim, _ = self._owed[number]
+            aim = self._owed[number][0]
             for service in services_of(aim.target):
                 if self._interruption is not None:
                     return

@@ -62,7 +62,7 @@ class Transcript:
     @property
     def closed(self) -> bool:
         """Whether close_notify came."""
-        return any(description == CLOSE_NOTIFY for _, description in self.alerts)
+        return any(description == CLOSE_NOTIFY for level, description in self.alerts)
 
 
 class Unreadable(ValueError):
@@ -175,6 +175,6 @@ def _ecdhe(body: _Octets) -> Tuple[int, Optional[int]]:
 
 
 def _dhe(body: _Octets) -> Optional[int]:
-    for _ in range(3):
+    for _parameter in range(3):
         body.vector(2)
     return body.number(2) if body else None

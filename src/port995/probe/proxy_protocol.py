@@ -22,7 +22,7 @@ def header(version: str, source: Tuple[str, int], destination: Tuple[str, int]) 
 
     :raises ValueError: another version than v1 or v2, no IP literal
     """
-    ends = [ipaddress.ip_address(address.partition("%")[0]) for address, _ in (source, destination)]
+    ends = [ipaddress.ip_address(address.partition("%")[0]) for address, port in (source, destination)]
     family = ends[0].version
     if version == "v1":
         return b"PROXY TCP%d %s %s %d %d\r\n" % (

@@ -148,7 +148,7 @@ async def connect(address: str, port: int, family: int, source: Optional[str], t
 async def _connect(
     address: str, port: int, family: int, source: Optional[str], used: str, started: float, timeout: float
 ) -> Attempt:
-    for _ in range(SELF_CONNECTS):
+    for _attempt in range(SELF_CONNECTS):
         connecting = _socket(family, source)
         keep = False
         try:

@@ -75,9 +75,9 @@ def read_gate_json(data: bytes) -> GateFile:
         raise GateFileError(f"fields are missing or unknown: {odd!a:.200}")
     code, reasons, files = document["exit"], document["reasons"], document["files"]
     known = {exit_.value: exit_ for exit_ in (Exit.PASSED, Exit.FAILED, Exit.INCOMPLETE, Exit.CANNOT_VOUCH)}
-    if type(code) is not int or code not in known:
+    if not _whole(code) or code not in known:
         raise GateFileError(f"exit is {code!a:.60}, none of {', '.join(map(str, known))}")
-    if not isinstance(document["run_id"], str) or type(document["incomplete"]) is not bool:
+    if not isinstance(document["run_id"], str) or not isinstance(document["incomplete"], bool):
         raise GateFileError("run_id or incomplete is of a wrong type")
     if not isinstance(reasons, list) or not all(isinstance(reason, str) for reason in reasons):
         raise GateFileError("reasons is no list of texts")
@@ -90,6 +90,11 @@ def read_gate_json(data: bytes) -> GateFile:
     return GateFile(document["run_id"], verdict, files)
 
 
+def _whole(value: object) -> bool:
+    """A whole number; true and false, which Python counts among them, are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _consistent(verdict: GateVerdict, document: dict[str, Any]) -> None:
     """Refuse what no gate would say: above all a pass beside something that forbids one."""
     if document["verdict"] != VERDICTS[verdict.exit]:
@@ -99,7 +104,7 @@ def _consistent(verdict: GateVerdict, document: dict[str, Any]) -> None:
         raise GateFileError(f"exit {verdict.exit.value} does not go with its reasons")
     coverage = document["coverage"]
     keys = ("inventory", "assessed", "unreachable", "excluded")
-    if not isinstance(coverage, dict) or not all(type(coverage.get(key)) is int for key in keys):
+    if not isinstance(coverage, dict) or not all(_whole(coverage.get(key)) for key in keys):
         raise GateFileError("coverage is no equation")
     holds = coverage["inventory"] == sum(coverage[key] for key in keys[1:])
     sound = holds and coverage["assessed"] > 0 and coverage["unreachable"] == 0
