@@ -103,10 +103,11 @@ class Dovecot:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         configuration = self.folder / "dovecot.conf"
         configuration.write_text(self.configuration())
-        self.process = subprocess.Popen(
-            [*(prefix or []), binary, "-F", "-c", str(configuration)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=(self.folder / "stderr").open("wb"),
-        )
+        with (self.folder / "stderr").open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [*(prefix or []), binary, "-F", "-c", str(configuration)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
+            )
         first = self.listen.split(",")[0].strip()
         address = "127.0.0.1" if first in ("*", "0.0.0.0") else first
         end = time.monotonic() + START_TIMEOUT
