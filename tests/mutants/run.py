@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Put each mutant into a copy of the tree and see the tests turn red.
+
+    python -m tests.mutants.run [--whole] [--only NAME]... [--list]
+
+Exit code 1 when a mutant survives, can't be applied or breaks the tests' own imports, or when the tests are red without
+any. Nothing in this tree is changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from .catalogue import MUTANTS
+from .mutant import ROOT, Mutant, MutantError
+
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv", ".cache", ".hypothesis", ".ansible", "dist", "build", "port995-runs", "__pycache__", "*.pyc", ".*_cache"
+)  # fmt: skip
+SECONDS = 1800
+"""For one run of the tests; a mutant that makes them hang longer counts as noticed."""
+
+TESTS_PASSED, TESTS_FAILED = 0, 1
+"""pytest's exit codes; any other one says nothing about the mutant."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the mutants; the exit code."""
+    asked = _asked(arguments)
+    chosen = [mutant for mutant in MUTANTS if not asked.only or mutant.name in asked.only]
+    if asked.list:
+        for mutant in chosen:
+            print(f"{mutant.name:<52} {mutant.lie}")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="port995-mutants-") as folder:
+        tree = Path(folder) / "tree"
+        shutil.copytree(ROOT, tree, symlinks=True, ignore=LEFT_OUT)
+        environment = _environment(Path(folder), tree)
+        everything: tuple[str, ...] = () if asked.whole else tuple(sorted({t for m in chosen for t in m.tests}))
+        started = time.monotonic()
+        code, said = _tests(tree, environment, everything)
+        if code != TESTS_PASSED:
+            print(said)
+            print(f"mutants: the tests are not green without a mutant (pytest's exit code {code}): mend them first")
+            return 1
+        print(f"{'no mutant':<52} green    {time.monotonic() - started:6.1f} s", flush=True)
+        bad = [mutant.name for mutant in chosen if not _killed(mutant, tree, environment, asked.whole)]
+    if bad:
+        print(f"mutants: {len(bad)} of {len(chosen)} were not noticed: {', '.join(bad)}")
+        return 1
+    print(f"mutants: all {len(chosen)} were noticed")
+    return 0
+
+
+def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants.run", description=(__doc__ or "").split("\n", 1)[0])
+    names = [mutant.name for mutant in MUTANTS]
+    parser.add_argument("--whole", action="store_true", help="run the whole suite for each, not only the tests it names")
+    parser.add_argument("--only", action="append", choices=names, metavar="NAME", help="this mutant; repeatable")
+    parser.add_argument("--list", action="store_true", help="list the mutants and what each would claim")
+    return parser.parse_args(arguments)
+
+
+def _killed(mutant: Mutant, tree: Path, environment: dict[str, str], whole: bool) -> bool:
+    """Whether the tests notice it; tells how it went."""
+    started = time.monotonic()
+    try:
+        before = mutant.apply(tree)
+    except MutantError as error:
+        print(f"{mutant.name:<52} BROKEN   {error}", flush=True)
+        return False
+    try:
+        code, said = _tests(tree, environment, () if whole else mutant.tests)
+    finally:
+        (tree / mutant.file).write_text(before, encoding="utf-8")
+    seconds = f"{time.monotonic() - started:6.1f} s"
+    if code in (TESTS_FAILED, None):
+        noticed = next((line.split(" - ")[0] for line in said.splitlines() if line.startswith(("FAILED", "ERROR"))), "")
+        print(f"{mutant.name:<52} killed   {seconds}  {noticed or 'the tests hang'}", flush=True)
+        return True
+    if code == TESTS_PASSED:
+        print(f"{mutant.name:<52} SURVIVED {seconds}  it claims: {mutant.lie}", flush=True)
+        return False
+    print(said)
+    print(f"{mutant.name:<52} BROKEN   {seconds}  pytest ended with exit code {code}", flush=True)
+    return False
+
+
+def _environment(folder: Path, tree: Path) -> dict[str, str]:
+    """Variables that make the copy the one that is imported, by Python and by Ansible.
+
+    No byte code is written: a mutant that is as long as what it replaces, and written in the same second, would be
+    taken for the file that was compiled before it.
+    """
+    collection = folder / "collections" / "ansible_collections" / "port995"
+    collection.mkdir(parents=True)
+    (collection / "pop3s").symlink_to(tree)
+    return {
+        **os.environ,
+        "PYTHONPATH": str(tree / "src"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"),
+        "PORT995_WHEELHOUSE": os.environ.get("PORT995_WHEELHOUSE", str(ROOT / ".cache" / "wheelhouse")),
+    }
+
+
+def _tests(tree: Path, environment: dict[str, str], tests: Sequence[str]) -> tuple[int | None, str]:
+    """Run tests in the copy until the first that fails.
+
+    :returns: pytest's exit code, ``None`` when it had to be ended; and what it said
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "--tb=short", *tests],
+        cwd=tree, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            said, _ = process.communicate(timeout=SECONDS)
+            return process.returncode, said
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return None, process.communicate()[0]
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())
