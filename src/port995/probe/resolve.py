@@ -76,7 +76,13 @@ class Resolver:
 
     async def _ask(self, name: str) -> Resolution:
         loop = asyncio.get_running_loop()
-        await self._slots.acquire()
+        started = time.monotonic()
+        try:
+            # Bounded too: threads whose lookups never end would keep all other names waiting for ever.
+            await asyncio.wait_for(self._slots.acquire(), self._timeout)
+        except asyncio.TimeoutError:
+            detail = "not asked: %d lookups hang already" % MAX_THREADS
+            return Resolution("timeout", (), detail, round(time.monotonic() - started, 3))
         started = time.monotonic()
         answer: asyncio.Future[Resolution] = loop.create_future()
 
