@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import errno
+import os
 import socket
 import time
 from typing import Any, Optional, Tuple
@@ -24,7 +25,6 @@ SELF_CONNECTS = 3
 
 REMOTE_ERRORS = {
     errno.ECONNREFUSED: ("closed", "conn-refused"),
-    errno.ECONNRESET: ("closed", "reset"),
     errno.ETIMEDOUT: ("filtered", "no-response"),
     errno.EHOSTUNREACH: ("filtered", "host-unreach"),
     errno.EHOSTDOWN: ("filtered", "host-unreach"),
@@ -136,7 +136,8 @@ async def connect(address: str, port: int, family: int, source: Optional[str], t
     for wait in (*FILE_WAITS, None):
         try:
             used = route_source(address, family, source)
-            return await _connect(address, port, family, source, used, started, timeout)
+            # The peer has its whole time, whatever was spent here: what is cut short would look like silence.
+            return await _connect(address, port, family, source, used, timeout)
         except OSError as error:
             out_of_files = error.errno in (errno.EMFILE, errno.ENFILE)
             if not out_of_files or wait is None or time.monotonic() - started + wait > timeout:
@@ -146,51 +147,44 @@ async def connect(address: str, port: int, family: int, source: Optional[str], t
 
 
 async def _connect(
-    address: str, port: int, family: int, source: Optional[str], used: str, started: float, timeout: float
+    address: str, port: int, family: int, source: Optional[str], used: str, timeout: float
 ) -> Attempt:
+    started = time.monotonic()
     for _attempt in range(SELF_CONNECTS):
         connecting = _socket(family, source)
         keep = False
         try:
             try:
-                await asyncio.wait_for(
+                code, answered = await asyncio.wait_for(
                     _establish(connecting, _sockaddr(address, port, family)), timeout - (time.monotonic() - started)
                 )
             except asyncio.TimeoutError:
                 return Attempt(TcpConnect("filtered", "no-response", None, _since(started)), used, None)
-            except _Answer as answer:
-                return Attempt(_remote(answer.error, started), used, None)
-            if connecting.getsockname()[:2] == connecting.getpeername()[:2]:
-                continue  # Connected to itself: nobody listens, and the kernel chose the very port that was asked for.
+            if answered and code == errno.ECONNRESET:
+                code = 0  # Only a connection can be reset: the SYN was answered, and the port is open.
+            if code:
+                error = OSError(code, os.strerror(code))
+                return Attempt(_remote(error, started) if answered else _local(error, started), used, None)
+            if _with_itself(connecting):
+                continue  # Nobody listens, and the kernel chose the very port that was asked for.
             keep = True
             stream = TcpStream(connecting)
             return Attempt(TcpConnect("open", "syn-ack", None, _since(started)), stream.local[0], stream)
-        except ConnectionError:
-            # The peer was gone before its name could be asked: it had answered all the same.
-            return Attempt(TcpConnect("closed", "reset", "ECONNRESET", _since(started)), used, None)
         finally:
             if not keep:
                 connecting.close()
     return Attempt(TcpConnect("closed", "conn-refused", None, _since(started)), used, None)
 
 
-class _Answer(Exception):
-    """The network answered the SYN with an error."""
+async def _establish(connecting: socket.socket, where: Any) -> Tuple[int, bool]:
+    """Connect.
 
-    def __init__(self, error: OSError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-async def _establish(connecting: socket.socket, where: Any) -> None:
+    :returns: errno, 0 for success, and whether it is an answer to the SYN
+    """
     code = connecting.connect_ex(where)
-    if code == 0:
-        return
     # On loopback the refusal is there before the call returns; any other error at this point was made here.
-    if code == errno.ECONNREFUSED:
-        raise _Answer(OSError(code, "refused"))
     if code not in (errno.EINPROGRESS, errno.EINTR):
-        raise OSError(code, "connect")
+        return code, code in (0, errno.ECONNREFUSED)
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
     descriptor = connecting.fileno()
@@ -199,9 +193,14 @@ async def _establish(connecting: socket.socket, where: Any) -> None:
         await ready
     finally:
         loop.remove_writer(descriptor)
-    code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if code != 0:
-        raise _Answer(OSError(code, "connect"))
+    return connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), True
+
+
+def _with_itself(connected: socket.socket) -> bool:
+    try:
+        return bool(connected.getsockname()[:2] == connected.getpeername()[:2])
+    except OSError:
+        return False  # The peer is gone already; it had answered all the same.
 
 
 def _socket(family: int, source: Optional[str]) -> socket.socket:
