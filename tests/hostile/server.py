@@ -7,6 +7,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 LINGER_AND_RESET = struct.pack("ii", 1, 0)
@@ -95,6 +96,14 @@ class Server:
             self._listener.close()
             raise
         self.port: int = self._listener.getsockname()[1]
+
+    def wait_for_peers(self, count: int = 1) -> list[tuple[str, int]]:
+        """The addresses and ports of so many callers: a client may be done before its connection is accepted."""
+        for _turn in range(1000):
+            if len(self.peers) >= count:
+                break
+            time.sleep(0.01)
+        return list(self.peers)
 
     def __enter__(self) -> Server:
         self._start(self._accept)

@@ -69,9 +69,7 @@ def test_every_address_is_kept_in_the_resolvers_order() -> None:
 
 def test_an_address_that_the_system_gives_twice_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     given = [("192.0.2.1", 0), ("192.0.2.2", 0), ("192.0.2.1", 0)]
-    monkeypatch.setattr(
-        socket, "getaddrinfo", lambda *args, **more: [(socket.AF_INET, 1, 6, "", one) for one in given]
-    )
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: [(socket.AF_INET, 1, 6, "", one) for one in given])
     assert look_up("mail.example.org") == ("192.0.2.1", "192.0.2.2")
 
 
