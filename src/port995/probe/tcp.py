@@ -16,6 +16,7 @@ import socket
 import time
 from typing import Any, Optional, Tuple
 
+from .icmp import ICMP_ERRORS, NEIGHBOUR_UNREACHABLE, icmp_error, receive_errors
 from .model import TcpConnect
 
 READ_SIZE = 16384
@@ -29,7 +30,7 @@ REMOTE_ERRORS = {
     errno.EHOSTUNREACH: ("filtered", "host-unreach"),
     errno.EHOSTDOWN: ("filtered", "host-unreach"),
     errno.ENETUNREACH: ("filtered", "net-unreach"),
-    errno.ENOPROTOOPT: ("filtered", "port-unreach"),
+    errno.ENOPROTOOPT: ("filtered", "proto-unreach"),
     errno.EPROTO: ("filtered", "proto-unreach"),
 }
 """Errors that arrive after the SYN left: an answer of the network (RFC 1122 section 3.2.2.1), in Nmap's words."""
@@ -164,10 +165,13 @@ async def _connect(
                 code = 0  # Only a connection can be reset: the SYN was answered, and the port is open.
             if code:
                 error = OSError(code, os.strerror(code))
-                return Attempt(_remote(error, started) if answered else _local(error, started), used, None)
+                if not answered:
+                    return Attempt(_local(error, started), used, None)
+                return Attempt(_answer(connecting, error, family, address, used, started), used, None)
             if _with_itself(connecting):
                 continue  # Nobody listens, and the kernel chose the very port that was asked for.
             keep = True
+            receive_errors(connecting, family, False)
             stream = TcpStream(connecting)
             return Attempt(TcpConnect("open", "syn-ack", None, _since(started)), stream.local[0], stream)
         finally:
@@ -208,6 +212,7 @@ def _socket(family: int, source: Optional[str]) -> socket.socket:
     try:
         made.setblocking(False)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        receive_errors(made, family, True)
         if source is not None:
             # The port is chosen at connect: else one source address has only as many connects as free ports.
             no_port = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)
@@ -222,11 +227,18 @@ def _socket(family: int, source: Optional[str]) -> socket.socket:
     return made
 
 
-def _remote(error: OSError, started: float) -> TcpConnect:
-    state, reason = REMOTE_ERRORS.get(error.errno or 0, ("", ""))
-    if not state:
+def _answer(
+    connecting: socket.socket, error: OSError, family: int, address: str, used: str, started: float
+) -> TcpConnect:
+    """The state that an error in answer to the SYN stands for."""
+    icmp, sender = icmp_error(connecting, family)
+    if icmp is not None and sender == used != address and icmp not in NEIGHBOUR_UNREACHABLE:
+        # A rule of this machine rejected the SYN: that says nothing of the peer.
+        return TcpConnect("unknown", "admin-prohibited", _symbol(error), _since(started))
+    known = REMOTE_ERRORS.get(error.errno or 0) if icmp is None else ICMP_ERRORS.get(icmp)
+    if known is None:
         return _local(error, started)
-    return TcpConnect(state, reason, _symbol(error), _since(started))
+    return TcpConnect(known[0], known[1], _symbol(error), _since(started))
 
 
 def _local(error: OSError, started: float) -> TcpConnect:
