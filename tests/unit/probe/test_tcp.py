@@ -128,7 +128,7 @@ def attempt_ending_with(monkeypatch: pytest.MonkeyPatch, at_call: int, later: in
         (errno.ETIMEDOUT, "filtered", "no-response"),
         (errno.EHOSTUNREACH, "filtered", "host-unreach"),
         (errno.ENETUNREACH, "filtered", "net-unreach"),
-        (errno.ENOPROTOOPT, "filtered", "port-unreach"),
+        (errno.ENOPROTOOPT, "filtered", "proto-unreach"),
     ],
 )
 def test_an_answer_of_the_network_has_nmaps_word(
@@ -261,8 +261,8 @@ def test_a_connection_to_itself_is_no_listener() -> None:
 def test_the_source_address_asked_for_is_used() -> None:
     with Server(behaviours.silence) as server:
         made = attempt(server.port, source="127.0.0.77")
+        assert server.wait_for_peers()[0][0] == "127.0.0.77"
     assert made.source_address == "127.0.0.77"
-    assert server.wait_for_peers()[0][0] == "127.0.0.77"
 
 
 def test_the_source_address_is_known_of_a_refusal_too() -> None:
