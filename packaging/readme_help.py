@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write what the command can do into README.md, so that the two never part; a test compares them.
+
+    python packaging/readme_help.py
+
+Read from the command's own declarations, since typer's help looks different in each of its releases.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import textwrap
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import typer.models
+
+from port995.cli import app
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+BEGIN = "<!-- written by packaging/readme_help.py: begin -->\n"
+END = "<!-- written by packaging/readme_help.py: end -->\n"
+WIDTH = 110
+INDENT = 30
+
+
+def help_text() -> str:
+    """Every subcommand with its options, as plain text."""
+    texts = []
+    told: set[tuple[str, str]] = set()
+    for command in app.registered_commands:
+        if command.callback is not None:
+            texts.append(_command(command.callback, told))
+            told |= set(_parameters(command.callback))
+    return "\n".join(texts)
+
+
+def section() -> str:
+    """What stands in the README between the two marks."""
+    return f"{BEGIN}```text\n{help_text()}```\n{END}"
+
+
+def _command(function: Callable[..., object], told_before: set[tuple[str, str]]) -> str:
+    rows = list(_parameters(function))
+    words = "".join(f" {name}" for name, _ in rows if not name.startswith("-"))
+    lines = [f"port995 {function.__name__} [OPTIONS]{words}"]
+    for paragraph in inspect.getdoc(function).split("\n\n"):  # type: ignore[union-attr]  # Each command has one.
+        lines += textwrap.wrap(" ".join(paragraph.split()), WIDTH - 2, initial_indent="  ", subsequent_indent="  ")
+    again = [name.split()[0].rstrip(",") for name, told in rows if (name, told) in told_before and name.startswith("-")]
+    for name, told in rows:
+        if (name, told) in told_before:
+            continue
+        first, *more = textwrap.wrap(told, WIDTH - INDENT)
+        lines += [f"  {name}", " " * INDENT + first] if len(name) > INDENT - 4 else [f"  {name:<{INDENT - 2}}{first}"]
+        lines += [" " * INDENT + line for line in more]
+    if again:
+        lines += textwrap.wrap(f"as above: {' '.join(again)}", WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return "\n".join(lines) + "\n"
+
+
+def _parameters(function: Callable[..., object]) -> Iterator[tuple[str, str]]:
+    hints = typing.get_type_hints(function, include_extras=True)
+    for name, parameter in inspect.signature(function).parameters.items():
+        if typing.get_origin(hints[name]) is not typing.Annotated:
+            continue  # typer's own context
+        kind, declared = hints[name].__origin__, hints[name].__metadata__[0]
+        if isinstance(declared, typer.models.ArgumentInfo):
+            optional = parameter.default is not inspect.Parameter.empty
+            yield declared.metavar or (f"[{name.upper()}]" if optional else name.upper()), declared.help or ""
+            continue
+        # typer takes the first name for a default until the command is built.
+        names = [one for one in (declared.default, *(declared.param_decls or ())) if str(one).startswith("-")]
+        called = ", ".join(map(str, names)) or f"--{name.replace('_', '-')}"
+        value = "" if kind is bool else f" {declared.metavar or _value(kind, name)}"
+        default = parameter.default
+        shown = default.value if isinstance(default, enum.Enum) else default
+        told = declared.help or ""
+        yield called + value, told if shown in (None, "", False) else f"{told} Default: {shown}."
+
+
+def _value(kind: object, name: str) -> str:
+    if isinstance(kind, enum.EnumMeta):
+        return "|".join(one.value for one in kind)
+    kinds = (kind, *typing.get_args(kind))
+    words = ((int, "N"), (float, "SECONDS"), (Path, "PATH"))
+    return next((word for type_, word in words if type_ in kinds), name.rpartition("_")[2].upper())
+
+
+if __name__ == "__main__":
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(before + section() + after, encoding="utf-8")
