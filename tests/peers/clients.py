@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two TLS clients that are not ours, asked one question: does this server complete this version with this suite?"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+
+from tlslite.api import HandshakeSettings, TLSConnection
+from tlslite.errors import TLSError
+from tlslite.handshakesettings import ALL_CURVE_NAMES
+
+from . import groups as named_groups
+from .peer import SERVER_NAME
+from .suites import BY_NUMBER, TLS10, TLS11, TLS12, TLS13
+
+TIME_LIMIT = 30.0
+
+S_CLIENT_VERSION = {TLS10: "-tls1", TLS11: "-tls1_1", TLS12: "-tls1_2", TLS13: "-tls1_3"}
+
+TLSLITE_CIPHERS = {
+    "AES_128_CBC": "aes128", "AES_256_CBC": "aes256", "AES_128_GCM": "aes128gcm", "AES_256_GCM": "aes256gcm",
+    "AES_128_CCM": "aes128ccm", "AES_256_CCM": "aes256ccm", "AES_128_CCM_8": "aes128ccm_8",
+    "AES_256_CCM_8": "aes256ccm_8", "CHACHA20_POLY1305": "chacha20-poly1305", "3DES_EDE_CBC": "3des",
+    "RC4_128": "rc4", "NULL": "null",
+}
+TLSLITE_KEY_EXCHANGES = {
+    "RSA": "rsa", "DHE_RSA": "dhe_rsa", "ECDHE_RSA": "ecdhe_rsa", "ECDHE_ECDSA": "ecdhe_ecdsa", "DH_anon": "dh_anon",
+    "ECDH_anon": "ecdh_anon",
+}
+
+
+def openssl_can_ask(version: int, suite: int) -> bool:
+    """Whether this machine's OpenSSL speaks both."""
+    return version in S_CLIENT_VERSION and bool(BY_NUMBER[suite].openssl)
+
+
+def openssl_completes(address: str, port: int, version: int, suite: int, groups: tuple[int, ...] = ()) -> bool:
+    """Ask with ``openssl s_client``, offering this one version and this one suite.
+
+    :param groups: the named groups to offer; none given: all that the version can use
+    """
+    offered = [
+        group.openssl for group in named_groups.TABLE
+        if (group.number in groups if groups else not group.is_hybrid)
+        and (group.is_in_tls13 if version == TLS13 else not group.is_finite_field)
+    ]
+    command = [
+        "openssl", "s_client", "-connect", f"{address}:{port}", "-servername", SERVER_NAME, "-brief",
+        S_CLIENT_VERSION[version], "-groups", ":".join(offered),
+    ]
+    # The security level stands in the list of suites, also where the version has its own option for suites.
+    if version == TLS13:
+        command += ["-ciphersuites", BY_NUMBER[suite].openssl, "-cipher", "ALL:@SECLEVEL=0"]
+    else:
+        command += ["-cipher", f"{BY_NUMBER[suite].openssl}:@SECLEVEL=0"]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIME_LIMIT, check=False,
+        env={**os.environ, "OPENSSL_CONF": "/dev/null"},
+    )
+    return b"CONNECTION ESTABLISHED" in done.stderr + done.stdout
+
+
+def tlslite_can_ask(version: int, suite: int) -> bool:
+    """Whether tlslite-ng speaks both."""
+    row = BY_NUMBER[suite]
+    return row.is_tls13 or (row.cipher in TLSLITE_CIPHERS and row.key_exchange in TLSLITE_KEY_EXCHANGES)
+
+
+def tlslite_completes(address: str, port: int, version: int, suite: int) -> bool:
+    """Ask with tlslite-ng's client, offering this one version and this one suite."""
+    row = BY_NUMBER[suite]
+    settings = HandshakeSettings()
+    minor = (3, version & 0xFF)
+    settings.minVersion = settings.maxVersion = minor
+    settings.versions = [minor]
+    settings.cipherNames = [TLSLITE_CIPHERS[row.cipher]]
+    settings.macNames = ["aead" if row.is_aead else row.mac.lower()]
+    settings.keyExchangeNames = [] if row.is_tls13 else [TLSLITE_KEY_EXCHANGES[row.key_exchange]]
+    settings.eccCurves = list(ALL_CURVE_NAMES)
+    settings.minKeySize = 512
+    settings.rsaSigHashes = ["sha512", "sha384", "sha256", "sha224", "sha1"]
+    settings.useExperimentalTackExtension = False
+    with socket.create_connection((address, port), timeout=TIME_LIMIT) as connection:
+        client = TLSConnection(connection)
+        try:
+            if row.key_exchange.endswith("anon"):
+                client.handshakeClientAnonymous(settings=settings, serverName=SERVER_NAME)
+            else:
+                client.handshakeClientCert(settings=settings, serverName=SERVER_NAME)
+        except (TLSError, OSError, AttributeError):
+            return False
+        return client.session.cipherSuite == suite and client.version == minor
+
+
