@@ -14,7 +14,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("meta", "plugins", "roles", "playbooks", "changelogs")
-FILES = ("galaxy.yml", "README.md", "LICENSE", "CHANGELOG.md", "tests/config.yml")
+FILES = (
+    "galaxy.yml", "README.md", "LICENSE", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md",
+    "docs/architecture.md", "tests/config.yml",
+)  # fmt: skip
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*.orig", ".plugin-cache.yaml")
 
 

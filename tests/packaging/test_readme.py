@@ -120,10 +120,14 @@ def test_the_role_describes_each_of_its_variables_with_its_default() -> None:
             assert yaml.safe_load(shown.strip("`")) == defaults[name], name
 
 
-def test_links_lead_to_files_that_are_there() -> None:
-    for document in (ROOT / "README.md", ROLE / "README.md", ROOT / "CONTRIBUTING.md"):
-        for link in re.findall(r"\]\(([^)#\s]+)\)", document.read_text(encoding="utf-8")):
-            assert link.startswith("https://") or (document.parent / link).exists(), f"{document.name}: {link}"
+def test_links_lead_to_files_that_are_there_in_the_checkout_and_in_what_is_released(tmp_path: Path) -> None:
+    staged = tmp_path / "pop3s"
+    subprocess.run([sys.executable, ROOT / "packaging" / "stage.py", staged], check=True, timeout=60)
+    for tree in (ROOT, staged):
+        for name in ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "roles/audit/README.md"):
+            document = tree / name
+            for link in re.findall(r"\]\(([^)#\s]+)\)", document.read_text(encoding="utf-8")):
+                assert link.startswith("https://") or (document.parent / link).exists(), f"{document}: {link}"
 
 
 def test_the_run_folder_is_described_by_the_names_it_has() -> None:
