@@ -83,7 +83,8 @@ def _killed(mutant: Mutant, tree: Path, environment: dict[str, str], whole: bool
     finally:
         (tree / mutant.file).write_text(before, encoding="utf-8")
     seconds = f"{time.monotonic() - started:6.1f} s"
-    if code in (TESTS_FAILED, None):
+    # A file of tests that can't even be imported shows that the mutant is no program, not that a test noticed it.
+    if (code == TESTS_FAILED and "ERROR collecting" not in said) or code is None:
         noticed = next((line.split(" - ")[0] for line in said.splitlines() if line.startswith(("FAILED", "ERROR"))), "")
         print(f"{mutant.name:<52} killed   {seconds}  {noticed or 'the tests hang'}", flush=True)
         return True
