@@ -118,6 +118,7 @@ class TlsStream:
         self._before = stream.octets_received
         self._head = b""
         self._done_after: Optional[float] = None
+        self._negotiated: Optional[TlsSession] = None
         self._received = 0
         self.close_notify: Optional[bool] = None
 
@@ -140,6 +141,8 @@ class TlsStream:
                 raise self._ended(error) from error
             self._done_after = time.monotonic() - self._started
             self._received = self._stream.octets_received - self._before
+            # Read now: a connection that broke later (TCP closed without close_notify) no longer tells.
+            self._negotiated = self._read_negotiated()
             await self._flush()
             return
 
@@ -207,20 +210,18 @@ class TlsStream:
         :param outcome: a word of `TlsSession.outcome`
         """
         now = time.monotonic() - self._started
-        seen = TlsSession(
-            outcome,
-            detail,
-            self.alert if outcome == "alert" else None,
-            self._received or self._stream.octets_received - self._before,
-            self.server_name,
+        return dataclasses.replace(
+            self._negotiated or TlsSession(outcome),
+            outcome=outcome,
+            detail=detail,
+            alert=self.alert if outcome == "alert" else None,
+            octets_received=self._received or self._stream.octets_received - self._before,
+            server_name_sent=self.server_name,
             seconds=round(now if self._done_after is None else self._done_after, 6),
             close_notify=self.close_notify,
         )
-        if self._done_after is None:
-            return seen
-        return self._completed(seen)
 
-    def _completed(self, seen: TlsSession) -> TlsSession:
+    def _read_negotiated(self) -> TlsSession:
         suite = self._tls.cipher()
         name = suite[0] if suite else None
         facts = read_handshake(self._transcript, name)
@@ -229,8 +230,8 @@ class TlsStream:
         # The library's own word on the leaf stands: a chain that does not begin with it was misread.
         if not chain or chain[0] != leaf:
             chain, source = ((leaf,), "leaf-only") if leaf else ((), "none")
-        return dataclasses.replace(
-            seen,
+        return TlsSession(
+            "completed",
             version=self._tls.version(),
             cipher_suite=name,
             group=facts.group,
@@ -248,7 +249,7 @@ class TlsStream:
             if data[0] not in RECORD_TYPES:
                 raise NotTls
         elif len(self._head) < 2:
-            self._head += data[:1]
+            self._head += data[:MAX_PLAINTEXT]
         # The second octet of a record is the major version, 3 in every version of TLS.
         if len(self._head) > 1 and self._head[1] != 3:
             raise NotTls
