@@ -48,6 +48,12 @@ def five(lab: Lab, dark: dict[str, object]) -> Hosts:
     }
 
 
+@pytest.fixture
+def lab_good(five: Hosts) -> Hosts:
+    """The good host alone; a copy that a test may change."""
+    return {"good": dict(five["good"])}
+
+
 @pytest.fixture(scope="session")
 def seen_by_two(lab: Lab) -> dict[str, object]:
     """Extra variables: the lab's CA, and the second source that proves a port closed."""
