@@ -20,10 +20,12 @@ TCP_OVER_IPV4, TCP_OVER_IPV6 = 0x11, 0x21
 def header(version: str, source: Tuple[str, int], destination: Tuple[str, int]) -> bytes:
     """The header for a connection from ``source`` to ``destination`` (IP literal and port, both of one family).
 
-    :raises ValueError: another version than v1 or v2, no IP literal
+    :raises ValueError: another version than v1 or v2, no IP literal, two families
     """
     ends = [ipaddress.ip_address(address.partition("%")[0]) for address, port in (source, destination)]
     family = ends[0].version
+    if ends[1].version != family:
+        raise ValueError("both ends are of one family, not %s and %s" % (ends[0], ends[1]))
     if version == "v1":
         return b"PROXY TCP%d %s %s %d %d\r\n" % (
             family, str(ends[0]).encode(), str(ends[1]).encode(), source[1], destination[1]
