@@ -9,7 +9,6 @@ import subprocess
 
 from tlslite.api import HandshakeSettings, TLSConnection
 from tlslite.errors import TLSError
-from tlslite.handshakesettings import ALL_CURVE_NAMES
 
 from . import groups as named_groups
 from .peer import SERVER_NAME
@@ -68,8 +67,11 @@ def tlslite_can_ask(version: int, suite: int) -> bool:
     return row.is_tls13 or (row.cipher in TLSLITE_CIPHERS and row.key_exchange in TLSLITE_KEY_EXCHANGES)
 
 
-def tlslite_completes(address: str, port: int, version: int, suite: int) -> bool:
-    """Ask with tlslite-ng's client, offering this one version and this one suite."""
+def tlslite_completes(address: str, port: int, version: int, suite: int, *, finite_field_groups: bool = True) -> bool:
+    """Ask with tlslite-ng's client, offering this one version and this one suite.
+
+    :param finite_field_groups: offer ffdhe groups up to TLS 1.2 too (RFC 7919), as OpenSSL 3.0 does not
+    """
     row = BY_NUMBER[suite]
     settings = HandshakeSettings()
     minor = (3, version & 0xFF)
@@ -77,8 +79,14 @@ def tlslite_completes(address: str, port: int, version: int, suite: int) -> bool
     settings.versions = [minor]
     settings.cipherNames = [TLSLITE_CIPHERS[row.cipher]]
     settings.macNames = ["aead" if row.is_aead else row.mac.lower()]
-    settings.keyExchangeNames = [] if row.is_tls13 else [TLSLITE_KEY_EXCHANGES[row.key_exchange]]
-    settings.eccCurves = list(ALL_CURVE_NAMES)
+    settings.keyExchangeNames = ["ecdhe_rsa"] if row.is_tls13 else [TLSLITE_KEY_EXCHANGES[row.key_exchange]]
+    settings.eccCurves = [
+        group.tlslite for group in named_groups.TABLE
+        if group.tlslite and not group.is_finite_field and (version != TLS13 or group.is_in_tls13)
+    ]
+    settings.keyShares = ["x25519"] if version == TLS13 else []
+    if not finite_field_groups:
+        settings.dhGroups = []
     settings.minKeySize = 512
     settings.rsaSigHashes = ["sha512", "sha384", "sha256", "sha224", "sha1"]
     settings.useExperimentalTackExtension = False

@@ -28,7 +28,7 @@ def cipher_suites13(configuration: TlsConfiguration) -> str:
 
 
 def write_openssl_cnf(configuration: TlsConfiguration, folder: Path) -> Path:
-    """An openssl.cnf that sets the highest version: servers' own settings know a lowest one only.
+    """An openssl.cnf that sets the highest version, and TLS 1.3's suites: not every server has settings for them.
 
     No gaps: below one, OpenSSL takes the lower block for all there is, and refuses every hello when no suite fits it
     (``ssl_get_min_max_version``).
@@ -38,6 +38,7 @@ def write_openssl_cnf(configuration: TlsConfiguration, folder: Path) -> Path:
     path.write_text(
         "openssl_conf = start\n[start]\nssl_conf = modules\n[modules]\nsystem_default = policy\n"
         f"[policy]\nMinProtocol = {lowest}\nMaxProtocol = {highest}\nCipherString = ALL:@SECLEVEL=0\n"
+        f"Ciphersuites = {cipher_suites13(configuration)}\n"
     )
     return path
 

@@ -53,13 +53,17 @@ class Truth:
     """What a client can get from a server so configured."""
 
     pairs: frozenset[tuple[int, int]]
-    """(version, suite): who offers just that pair, with all groups and all signature algorithms, gets a ServerHello for it."""
+    """(version, suite): who offers just that pair, with all curves and all signature algorithms, gets a ServerHello for it."""
 
     groups: Mapping[int, frozenset[int]]
-    """Per reachable version, the named groups that a key exchange can end up with."""
+    """Per reachable version, the named groups that a key exchange can end up with; up to TLS 1.2 those of ECDHE."""
 
     key_types: frozenset[str]
     """The types of certificate that some client is shown."""
+
+    only_without_ffdhe: frozenset[tuple[int, int]] = frozenset()
+    """Pairs among `pairs` that a hello gets only if it offers no finite-field group: RFC 7919 section 4 makes a server
+    that shares none of those offered refuse DHE, though it has parameters for clients that offer none."""
 
     @property
     def versions(self) -> frozenset[int]:
