@@ -130,7 +130,7 @@ def playbook(
         command, capture_output=True, text=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL, cwd=folder,
         env={**variables_of_run, **(environment or {})},
     )  # fmt: skip
-    return Played(done.returncode, done.stdout + done.stderr, Path(str(extra.get("audit_out") or folder / "out")))
+    return Played(done.returncode, done.stdout + done.stderr, folder / str(extra.get("audit_out") or "out"))
 
 
 def prepare(
