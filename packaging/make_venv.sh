@@ -32,7 +32,7 @@ fi
 
 echo "making $folder with $("$python" --version)"
 "$python" -m venv "$folder"
-"$folder/bin/python" -m pip install -q --disable-pip-version-check -e "$root[dev]"
+"$folder/bin/python" -m pip install -q --disable-pip-version-check --use-pep517 -e "$root[dev]"
 # The checkout is the collection: a link, so that a change is there at once.
 site=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 mkdir -p "$site/ansible_collections/port995"

@@ -18,6 +18,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("PORT995_WHEELHOUSE", ROOT / ".cache" / "wheelhouse"))
 INSTALL_SECONDS = 300
+NO_INDEX = ("NewConnectionError", "ConnectTimeout", "Max retries exceeded", "No matching distribution found")
+"""What pip says when it finds no index."""
+
 Version = tuple[int, int]
 
 
@@ -80,9 +83,14 @@ class Environment:
         )  # fmt: skip
 
     def variables(self) -> dict[str, str]:
-        """Environment variables with nothing of the test's own: no PYTHONPATH, no ANSIBLE_*, no PIP_*."""
+        """Environment variables with nothing of the test's own: no PYTHONPATH, no PIP_*, no other ANSIBLE_*."""
+        # Ansible takes the home of the user from the password file, and where the checkout is hidden a user is root.
+        temporary = str(self.work / ".ansible" / "tmp")
         path = f"{self.folder / 'venv' / 'bin'}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        return {"PATH": path, "HOME": str(self.work), "LANG": "C.UTF-8", "TERM": "dumb", "ANSIBLE_NOCOLOR": "1"}
+        return {
+            "PATH": path, "HOME": str(self.work), "LANG": "C.UTF-8", "TERM": "dumb", "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_REMOTE_TMP": temporary,
+        }  # fmt: skip
 
 
 def make_environment(folder: Path, interpreter: Path) -> Environment:
@@ -96,7 +104,7 @@ def make_environment(folder: Path, interpreter: Path) -> Environment:
 def fill_wheelhouse(interpreter: Path, version: Version, wanted: list[str]) -> Path:
     """A folder with wheels of what is wanted and of all that needs; built once from the index pip is set up with.
 
-    Skips the test when there is neither a folder nor an index.
+    Skips the test when there is neither a folder nor an index, and for no other reason.
     """
     key = hashlib.sha256("\n".join(sorted(wanted)).encode()).hexdigest()[:12]
     folder = CACHE / f"cp{version[0]}{version[1]}-{key}"
@@ -105,7 +113,8 @@ def fill_wheelhouse(interpreter: Path, version: Version, wanted: list[str]) -> P
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         subprocess.run([interpreter, "-I", "-m", "venv", f"{scratch}/venv"], check=True, timeout=INSTALL_SECONDS)
-        command = [f"{scratch}/venv/bin/python", "-m", "pip", "wheel", "-q", "--disable-pip-version-check"]
+        # The pip that Debian 12 brings can't build python-nmap, which is released as source only, in the old way.
+        command = [f"{scratch}/venv/bin/python", "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--use-pep517"]
         try:
             done = subprocess.run(
                 [*command, "--wheel-dir", f"{scratch}/wheels", *wanted],
@@ -114,6 +123,8 @@ def fill_wheelhouse(interpreter: Path, version: Version, wanted: list[str]) -> P
         except subprocess.TimeoutExpired:
             pytest.skip(f"no package index answers within {INSTALL_SECONDS} s, and there is no wheelhouse in {CACHE}")
         if done.returncode:
+            offline = any(word in done.stderr for word in NO_INDEX)
+            assert offline, done.stdout + done.stderr
             last = done.stderr.strip().splitlines()[-1:]
             pytest.skip(f"no package index is reachable, and there is no wheelhouse in {CACHE}: {last}")
         os.replace(f"{scratch}/wheels", folder)
