@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import math
 import socket
+import typing
 from typing import Optional, Tuple
 
 from .resolve import family_of
@@ -58,16 +60,17 @@ class ScanOptions:
             _positive(name, getattr(self, name))
         if self.deadline is not None:
             _positive("deadline", self.deadline)
-        if isinstance(self.concurrency, bool) or not 1 <= self.concurrency <= MAX_CONCURRENCY:
+        if type(self.concurrency) is not int or not 1 <= self.concurrency <= MAX_CONCURRENCY:
             raise OptionsError("concurrency is from 1 to %d, not %r" % (MAX_CONCURRENCY, self.concurrency))
         for address in self.source_addresses:
             _own(address)
-        if len(set(self.source_addresses)) != len(self.source_addresses):
+        if len({ipaddress.ip_address(address) for address in self.source_addresses}) != len(self.source_addresses):
             raise OptionsError("a source address is given twice: %s" % ", ".join(self.source_addresses))
 
 
-def _positive(name: str, seconds: float) -> None:
-    if isinstance(seconds, bool) or not math.isfinite(seconds) or seconds <= 0:
+def _positive(name: str, seconds: object) -> None:
+    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not number or not 0 < typing.cast(float, seconds) < math.inf:
         raise OptionsError("%s is a number of seconds above 0, not %r" % (name, seconds))
 
 
