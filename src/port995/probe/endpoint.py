@@ -267,7 +267,8 @@ class _Visit:
             return True
         self._tls = tls.session(outcome if completed else self._tls.outcome if self._tls else "failed", detail)
         silent = self._tls.octets_received == 0 and self._tls.outcome in ("timeout", "eof", "reset")
-        if silent and self._target.proxy_protocol is None:
+        # Behind a greeting and STLS a PROXY header can't be what is missing.
+        if silent and self._target.proxy_protocol is None and self._clear is None:
             self._tls = dataclasses.replace(self._tls, detail=SILENCE_HINT)
         return False
 
