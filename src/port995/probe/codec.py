@@ -8,6 +8,7 @@ misread is worse than none. Python 3.9, standard library only.
 from __future__ import annotations
 
 import dataclasses
+import sys
 import typing
 from typing import Any, Dict, Tuple, Type, TypeVar, Union
 
@@ -50,10 +51,27 @@ def decode(kind: Type[T], data: Any) -> T:
 
 def _encode(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: _encode(getattr(value, name)) for name, hint, needed in _fields(type(value))}
+        left_out = _defaults(type(value))
+        given = ((name, getattr(value, name)) for name, hint, has_default in _fields(type(value)))
+        return {name: _encode(item) for name, item in given if name not in left_out or item != left_out[name]}
     if isinstance(value, tuple):
         return [_encode(item) for item in value]
     return value
+
+
+SPARSE = (model.Hello, model.Question)
+"""Of these there are many, and most of their fields say nothing: what is at its default is left out."""
+
+_DEFAULTS: Dict[type, Dict[str, Any]] = {}
+
+
+def _defaults(kind: type) -> Dict[str, Any]:
+    if kind not in SPARSE:
+        return {}
+    if kind not in _DEFAULTS:
+        fields = dataclasses.fields(typing.cast(Any, kind))
+        _DEFAULTS[kind] = {one.name: one.default for one in fields if one.default is not dataclasses.MISSING}
+    return _DEFAULTS[kind]
 
 
 _FIELDS: Dict[type, Tuple[Tuple[str, Any, bool], ...]] = {}
@@ -89,7 +107,13 @@ def _decode(kind: Any, data: Any, where: str) -> Any:
     accepted: Tuple[type, ...] = (float, int) if kind is float else (kind,)
     if not isinstance(data, accepted) or (isinstance(data, bool) and kind is not bool):
         raise CodecError("%s is %s, not %s" % (where, kind.__name__, type(data).__name__))
-    return float(typing.cast(float, data)) if kind is float else data
+    if kind is float:
+        number = typing.cast(float, data)
+        # NaN and Infinity are no JSON (RFC 8259 section 6), though Python reads them.
+        if not abs(number) < sys.float_info.max:
+            raise CodecError("%s is no finite number" % where)
+        return float(number)
+    return data
 
 
 def _decode_object(kind: type, data: Any, where: str) -> Any:

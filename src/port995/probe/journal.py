@@ -44,9 +44,11 @@ class JournalWriter:
     def close(self) -> None:
         """Close the file; safe to call twice."""
         if not self._file.closed:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
+            try:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            finally:
+                self._file.close()
 
     def __enter__(self) -> JournalWriter:
         return self
