@@ -51,27 +51,10 @@ def decode(kind: Type[T], data: Any) -> T:
 
 def _encode(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        left_out = _defaults(type(value))
-        given = ((name, getattr(value, name)) for name, hint, has_default in _fields(type(value)))
-        return {name: _encode(item) for name, item in given if name not in left_out or item != left_out[name]}
+        return {name: _encode(getattr(value, name)) for name, hint, needed in _fields(type(value))}
     if isinstance(value, tuple):
         return [_encode(item) for item in value]
     return value
-
-
-SPARSE = (model.Hello, model.Question)
-"""Of these there are many, and most of their fields say nothing: what is at its default is left out."""
-
-_DEFAULTS: Dict[type, Dict[str, Any]] = {}
-
-
-def _defaults(kind: type) -> Dict[str, Any]:
-    if kind not in SPARSE:
-        return {}
-    if kind not in _DEFAULTS:
-        fields = dataclasses.fields(typing.cast(Any, kind))
-        _DEFAULTS[kind] = {one.name: one.default for one in fields if one.default is not dataclasses.MISSING}
-    return _DEFAULTS[kind]
 
 
 _FIELDS: Dict[type, Tuple[Tuple[str, Any, bool], ...]] = {}
