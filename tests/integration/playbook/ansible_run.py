@@ -100,8 +100,12 @@ def _joined(found: dict[str, dict[str, set[str]]]) -> dict[str, dict[str, str]]:
 def variables(folder: Path) -> dict[str, str]:
     """The environment of a run: nothing of this user's own Ansible, and no ansible.cfg but an empty one."""
     (folder / "home").mkdir(parents=True, exist_ok=True)
+    (folder / "tmp").mkdir(exist_ok=True)
+    # As /tmp itself: a task may become another user.
+    (folder / "tmp").chmod(0o1777)
     (folder / "ansible.cfg").touch()
     return {
+        "TMPDIR": str(folder / "tmp"),
         "PATH": f"{BIN}:{os.environ.get('PATH', '')}", "HOME": str(folder / "home"), "LANG": "C.UTF-8", "TERM": "dumb",
         "ANSIBLE_CONFIG": str(folder / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_RETRY_FILES_ENABLED": "0",
         "ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS),
