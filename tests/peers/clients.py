@@ -13,21 +13,11 @@ from tlslite.errors import TLSError
 from . import groups as named_groups
 from .peer import SERVER_NAME
 from .suites import BY_NUMBER, TLS10, TLS11, TLS12, TLS13
+from .tlslite_ng import CIPHERS, KEY_EXCHANGES
 
 TIME_LIMIT = 30.0
 
 S_CLIENT_VERSION = {TLS10: "-tls1", TLS11: "-tls1_1", TLS12: "-tls1_2", TLS13: "-tls1_3"}
-
-TLSLITE_CIPHERS = {
-    "AES_128_CBC": "aes128", "AES_256_CBC": "aes256", "AES_128_GCM": "aes128gcm", "AES_256_GCM": "aes256gcm",
-    "AES_128_CCM": "aes128ccm", "AES_256_CCM": "aes256ccm", "AES_128_CCM_8": "aes128ccm_8",
-    "AES_256_CCM_8": "aes256ccm_8", "CHACHA20_POLY1305": "chacha20-poly1305", "3DES_EDE_CBC": "3des",
-    "RC4_128": "rc4", "NULL": "null",
-}
-TLSLITE_KEY_EXCHANGES = {
-    "RSA": "rsa", "DHE_RSA": "dhe_rsa", "ECDHE_RSA": "ecdhe_rsa", "ECDHE_ECDSA": "ecdhe_ecdsa", "DH_anon": "dh_anon",
-    "ECDH_anon": "ecdh_anon",
-}
 
 
 def openssl_can_ask(version: int, suite: int) -> bool:
@@ -64,7 +54,7 @@ def openssl_completes(address: str, port: int, version: int, suite: int, groups:
 def tlslite_can_ask(version: int, suite: int) -> bool:
     """Whether tlslite-ng speaks both."""
     row = BY_NUMBER[suite]
-    return row.is_tls13 or (row.cipher in TLSLITE_CIPHERS and row.key_exchange in TLSLITE_KEY_EXCHANGES)
+    return row.is_tls13 or (row.cipher in CIPHERS and row.key_exchange in KEY_EXCHANGES)
 
 
 def tlslite_completes(address: str, port: int, version: int, suite: int, *, finite_field_groups: bool = True) -> bool:
@@ -77,9 +67,9 @@ def tlslite_completes(address: str, port: int, version: int, suite: int, *, fini
     minor = (3, version & 0xFF)
     settings.minVersion = settings.maxVersion = minor
     settings.versions = [minor]
-    settings.cipherNames = [TLSLITE_CIPHERS[row.cipher]]
+    settings.cipherNames = [CIPHERS[row.cipher]]
     settings.macNames = ["aead" if row.is_aead else row.mac.lower()]
-    settings.keyExchangeNames = ["ecdhe_rsa"] if row.is_tls13 else [TLSLITE_KEY_EXCHANGES[row.key_exchange]]
+    settings.keyExchangeNames = ["ecdhe_rsa"] if row.is_tls13 else [KEY_EXCHANGES[row.key_exchange]]
     settings.eccCurves = [
         group.tlslite for group in named_groups.TABLE
         if group.tlslite and not group.is_finite_field and (version != TLS13 or group.is_in_tls13)

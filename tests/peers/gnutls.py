@@ -134,4 +134,8 @@ class GnuTls:
         return dataclasses.replace(found, only_without_ffdhe=finite_field)
 
     def random(self, rng: random.Random) -> TlsConfiguration:
-        return closure(some_configuration(self, rng))
+        while True:
+            some = closure(some_configuration(self, rng))
+            # A priority string that leaves no suite at all is refused, at the first connection.
+            if self.truth(dataclasses.replace(some, key_types=("rsa", "ecdsa"), dh_parameters=True)).pairs:
+                return some
