@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two TLS clients that are not ours, asked one question: does this server complete this version with this suite?"""
+"""Clients that are not the product's, asked one question: does this server speak this version with this suite?
+
+OpenSSL's and tlslite-ng's complete the handshake. What neither can speak (DES, export, Camellia with GCM) is asked with a
+hello written here by hand, up to the ServerHello.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
+import struct
 import subprocess
 
 from tlslite.api import HandshakeSettings, TLSConnection
 from tlslite.errors import TLSError
 
+from . import chroots
 from . import groups as named_groups
 from .peer import SERVER_NAME
-from .suites import BY_NUMBER, TLS10, TLS11, TLS12, TLS13
+from .suites import BY_NUMBER, SSL30, TLS10, TLS11, TLS12, TLS13
 from .tlslite_ng import CIPHERS, KEY_EXCHANGES
 
 TIME_LIMIT = 30.0
@@ -25,10 +31,18 @@ def openssl_can_ask(version: int, suite: int) -> bool:
     return version in S_CLIENT_VERSION and bool(BY_NUMBER[suite].openssl)
 
 
-def openssl_completes(address: str, port: int, version: int, suite: int, groups: tuple[int, ...] = ()) -> bool:
+def openssl_completes(
+    address: str,
+    port: int,
+    version: int,
+    suite: int,
+    groups: tuple[int, ...] = (),
+    release: chroots.Release | None = None,
+) -> bool:
     """Ask with ``openssl s_client``, offering this one version and this one suite.
 
-    :param groups: the named groups to offer; none given: all that the version can use
+    :param groups: the named groups to offer; none given: all that this machine's OpenSSL has for the version
+    :param release: ask with the OpenSSL of that Debian release
     """
     offered = [
         group.openssl for group in named_groups.TABLE
@@ -36,7 +50,7 @@ def openssl_completes(address: str, port: int, version: int, suite: int, groups:
         and (group.is_in_tls13 if version == TLS13 else not group.is_finite_field)
     ]
     command = [
-        "openssl", "s_client", "-connect", f"{address}:{port}", "-servername", SERVER_NAME, "-brief",
+        *(("chroot", str(release.folder)) if release else ()), "openssl", "s_client", "-connect", f"{address}:{port}", "-servername", SERVER_NAME, "-brief",
         S_CLIENT_VERSION[version], "-groups", ":".join(offered),
     ]
     # The security level stands in the list of suites, also where the version has its own option for suites.
@@ -92,3 +106,53 @@ def tlslite_completes(address: str, port: int, version: int, suite: int, *, fini
         return client.session.cipherSuite == suite and client.version == minor
 
 
+
+
+def _extension(number: int, body: bytes) -> bytes:
+    return struct.pack(">HH", number, len(body)) + body
+
+
+def _list(values: tuple[int, ...]) -> bytes:
+    return struct.pack(">H", 2 * len(values)) + b"".join(struct.pack(">H", one) for one in values)
+
+
+def hello_is_answered(address: str, port: int, version: int, suite: int) -> bool:
+    """Ask with a ClientHello of TLS 1.2 or below for this one suite; whether a ServerHello names just that."""
+    curves = tuple(group.number for group in named_groups.TABLE if not group.is_finite_field and not group.is_hybrid)
+    signatures = tuple(digest << 8 | key for digest in (6, 5, 4, 3, 2, 1) for key in (1, 3))
+    extensions = _extension(10, _list(curves)) + _extension(11, b"\x01\x00")
+    if version == TLS12:
+        extensions += _extension(13, _list(signatures))
+    body = struct.pack(">H", version) + os.urandom(32) + b"\x00" + _list((suite, 0x00FF)) + b"\x01\x00"
+    if version != SSL30:
+        body += struct.pack(">H", len(extensions)) + extensions
+    message = b"\x01" + struct.pack(">I", len(body))[1:] + body
+    with socket.create_connection((address, port), timeout=TIME_LIMIT) as connection:
+        connection.sendall(struct.pack(">BHH", 0x16, min(version, TLS10), len(message)) + message)
+        answer = b""
+        try:
+            while len(answer) < 5 + 4 + 2 + 32 + 1 + 32 + 2 and (part := connection.recv(4096)):
+                answer += part
+        except OSError:
+            pass
+    if len(answer) < 46 or answer[0] != 0x16 or answer[5] != 0x02:
+        return False
+    after_session = 44 + answer[43]
+    return struct.unpack_from(">H", answer, 9)[0] == version and answer[after_session:][:2] == struct.pack(">H", suite)
+
+
+def is_spoken(address: str, port: int, version: int, suite: int) -> bool:
+    """Ask with the first client that can; no finite-field groups are offered up to TLS 1.2.
+
+    A refusal is asked for again: the JDK leaves out the leading zero of one shared secret in 256, and fails the handshake.
+    """
+    for _ in range(2):
+        if openssl_can_ask(version, suite):
+            spoken = openssl_completes(address, port, version, suite)
+        elif tlslite_can_ask(version, suite):
+            spoken = tlslite_completes(address, port, version, suite, finite_field_groups=False)
+        else:
+            spoken = hello_is_answered(address, port, version, suite)
+        if spoken:
+            return True
+    return False
