@@ -41,6 +41,11 @@ def need(peer: Peer) -> None:
         pytest.skip(reason)
 
 
+def asking_release(peer: Peer) -> chroots.Release | None:
+    """Whose OpenSSL asks: only that of 3.5 knows the hybrid groups."""
+    return chroots.TRIXIE if isinstance(peer, Dovecot24) else None
+
+
 def asked(truth: Truth, configuration: TlsConfiguration, rng: random.Random) -> dict[tuple[int, int], bool]:
     """Some pairs with what they should come to: mostly those that a near miss in the configuration would change."""
     everything = [
@@ -64,7 +69,8 @@ def test_a_pair_is_spoken_exactly_if_the_truth_says_so(peer: Peer, seed: int, tm
     truth = peer.truth(configuration)
     with peer.start(configuration, tmp_path) as server:
         expected = asked(truth, configuration, rng)
-        seen = {pair: clients.is_spoken(server.address, server.port, *pair) for pair in expected}
+        release = asking_release(peer)
+        seen = {pair: clients.is_spoken(server.address, server.port, *pair, release) for pair in expected}
         wrong = {
             f"{version:#06x} {BY_NUMBER[suite].name}": "is spoken" if spoken else "is not spoken"
             for (version, suite), spoken in seen.items() if spoken != expected[version, suite]
@@ -92,8 +98,7 @@ def test_a_group_is_reached_exactly_if_the_truth_says_so(peer: Peer, tmp_path: P
     need(peer)
     configuration = dataclasses.replace(MODERN, groups=peer.groups[::2])
     truth = peer.truth(configuration)
-    # Only an OpenSSL of 3.5 can ask for the hybrids.
-    release = chroots.TRIXIE if isinstance(peer, Dovecot24) else None
+    release = asking_release(peer)
     with peer.start(configuration, tmp_path) as server:
         for version, suite in ((TLS12, 0xC02F), (TLS13, 0x1301)):
             for number in peer.groups:

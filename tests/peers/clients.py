@@ -41,12 +41,12 @@ def openssl_completes(
 ) -> bool:
     """Ask with ``openssl s_client``, offering this one version and this one suite.
 
-    :param groups: the named groups to offer; none given: all that this machine's OpenSSL has for the version
+    :param groups: the named groups to offer; none given: all that OpenSSL has for the version
     :param release: ask with the OpenSSL of that Debian release
     """
     offered = [
         group.openssl for group in named_groups.TABLE
-        if (group.number in groups if groups else not group.is_hybrid)
+        if (group.number in groups if groups else not group.is_hybrid or release is chroots.TRIXIE)
         and (group.is_in_tls13 if version == TLS13 else not group.is_finite_field)
     ]
     command = [
@@ -141,14 +141,16 @@ def hello_is_answered(address: str, port: int, version: int, suite: int) -> bool
     return struct.unpack_from(">H", answer, 9)[0] == version and answer[after_session:][:2] == struct.pack(">H", suite)
 
 
-def is_spoken(address: str, port: int, version: int, suite: int) -> bool:
+def is_spoken(
+    address: str, port: int, version: int, suite: int, release: chroots.Release | None = None
+) -> bool:
     """Ask with the first client that can; no finite-field groups are offered up to TLS 1.2.
 
     A refusal is asked for again: the JDK leaves out the leading zero of one shared secret in 256, and fails the handshake.
     """
     for _ in range(2):
         if openssl_can_ask(version, suite):
-            spoken = openssl_completes(address, port, version, suite)
+            spoken = openssl_completes(address, port, version, suite, release=release)
         elif tlslite_can_ask(version, suite):
             spoken = tlslite_completes(address, port, version, suite, finite_field_groups=False)
         else:

@@ -118,9 +118,12 @@ class GnuTls:
         null_is_on = any(BY_NUMBER[one].cipher == "NULL" for one in configuration.suites)
         finite_field_group = any(named_groups.BY_NUMBER[one].is_finite_field for one in configuration.groups)
 
+        older_without_12 = configuration.versions[0] < TLS12 and TLS12 not in configuration.versions
+
         def exists_in(suite: Suite, version: int) -> bool:
-            # With the NULL cipher in the priority string, GnuTLS 3.7 has no suite of TLS 1.3 any more.
-            return suite.exists_in(version) and not (version == TLS13 and null_is_on)
+            # GnuTLS 3.7 has no suite of TLS 1.3 with the NULL cipher in the priority string, nor beside older versions
+            # when 1.2 is left out between them.
+            return suite.exists_in(version) and not (version == TLS13 and (null_is_on or older_without_12))
 
         def groups_of(version: int) -> frozenset[int]:
             return in_tls13(configuration.groups) if version == TLS13 else elliptic(configuration.groups)
