@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export INVENTORY TARGETS OUT AUDIT_ARGS PYTHON
 
-.PHONY: help venv audit test lint sanity matrix collection dist mutants bench clean
+.PHONY: help venv audit test lint sanity matrix collection dist chroots mutants bench clean
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -35,6 +35,9 @@ collection: $(READY) ## Build the Galaxy tarball into dist/
 
 dist: $(READY) ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+chroots: $(READY) ## Make the Debian releases that some of the tests' servers come from (root, debootstrap)
+	$(BIN)/python -m tests.peers.chroots
 
 mutants: $(READY) ## Prove that the tests notice faults
 	$(BIN)/python -m tests.mutants.run
