@@ -95,7 +95,8 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _run(*command: str) -> None:
     """Run a step of the making in mount and process namespaces of its own: whatever ends it leaves neither behind."""
-    inside = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--", *command]
+    end_with_us = ["setpriv", "--pdeathsig", "KILL", "--"]
+    inside = [*end_with_us, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--", *command]
     process = subprocess.Popen(
         inside, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"},
