@@ -9,8 +9,8 @@ SEEING = (
     Mutant(
         "probe-always-answers-ok",
         "src/port995/probe/tcp.py",
-        "    return TcpConnect(state, reason, _symbol(error), _since(started))",
-        '    return TcpConnect("open", "syn-ack", None, _since(started))',
+        '    errno.ECONNREFUSED: ("closed", "conn-refused"),',
+        '    errno.ECONNREFUSED: ("open", "syn-ack"),',
         "a port that refuses is open",
         ("tests/integration/test_command_scan.py", "tests/integration/test_command_audit.py"),
     ),
@@ -20,7 +20,7 @@ SEEING = (
         'TcpConnect("filtered", "no-response", None, _since(started))',
         'TcpConnect("closed", "conn-refused", None, _since(started))',
         "a port that is silent has refused",
-        ("tests/unit/probe",),
+        ("tests/unit/probe/test_tcp.py",),
     ),
     Mutant(
         "no-route-is-filtered",
@@ -28,7 +28,7 @@ SEEING = (
         '        "unknown", LOCAL_ERRORS.get(',
         '        "filtered", LOCAL_ERRORS.get(',
         "what this machine could not send, the other one has dropped",
-        ("tests/unit/probe",),
+        ("tests/unit/probe/test_tcp.py",),
     ),
     Mutant(
         "handshake-always-completes",
@@ -36,7 +36,7 @@ SEEING = (
         "        self._tls = tls.session(outcome if completed else self._tls.outcome if self._tls else \"failed\", detail)",
         '        self._tls = tls.session("completed", detail)',
         "a handshake that broke off was made",
-        ("tests/unit/probe", "tests/unit/lab"),
+        ("tests/unit/probe/test_tls_session.py",),
     ),
     Mutant(
         "capa-cut-at-a-dot",
@@ -44,7 +44,7 @@ SEEING = (
         '            if line == b".":',
         '            if line.startswith(b"."):',
         "the capabilities behind a stuffed dot are not there",
-        ("tests/unit/probe",),
+        ("tests/unit/probe/test_pop3.py",),
     ),
     Mutant(
         "capa-without-its-end-is-whole",
@@ -52,7 +52,7 @@ SEEING = (
         '            if end.outcome == "malformed":\n                self._capa_status = "malformed"\n            raise\n',
         "            lines = []\n",
         "a list that was cut off is a whole one, and empty",
-        ("tests/unit/probe",),
+        ("tests/unit/probe/test_pop3.py",),
     ),
     Mutant(
         "resolver-error-is-nothing-to-do",
@@ -274,7 +274,7 @@ PLAYBOOK = (
         '        if given["fail_on_gate"] and gate.exit is not Exit.PASSED:\n',
         '        if given["fail_on_gate"] and gate.exit is Exit.FAILED:\n',
         "a play in which hosts were not assessed has succeeded",
-        ("tests/integration/playbook",),
+        ("tests/integration/playbook/test_five_hosts.py",),
     ),
     Mutant(
         "playbook-forgets-hosts-outside-the-limit",
@@ -282,7 +282,7 @@ PLAYBOOK = (
         '                yield HostPlan(name, None, (), "outside of the play or of --limit"), ()\n',
         "",
         "hosts that --limit cut off are not in the inventory",
-        ("tests/integration/playbook",),
+        ("tests/integration/playbook/test_five_hosts.py",),
     ),
     Mutant(
         "playbook-forgets-a-host-with-an-undefined-variable",
@@ -291,7 +291,7 @@ PLAYBOOK = (
         "            variables, problems, blind = self._variables(hostvars, name)\n"
         "            if problems:\n                continue\n",
         "a host whose variables can't be read is not in the inventory",
-        ("tests/integration/playbook",),
+        ("tests/integration/playbook/test_five_hosts.py",),
     ),
     Mutant(
         "playbook-accepts-an-empty-inventory",
@@ -299,7 +299,7 @@ PLAYBOOK = (
         "      when: groups['all'] | length == 0\n",
         "      when: false\n",
         "an inventory without hosts is in order",
-        ("tests/integration/playbook",),
+        ("tests/integration/playbook/test_nothing_audited.py",),
     ),
 )
 

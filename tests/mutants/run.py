@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,10 +21,8 @@ from pathlib import Path
 
 from .catalogue import MUTANTS
 from .mutant import ROOT, Mutant, MutantError
+from .overlay import Overlay, make_overlay
 
-LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", ".cache", ".hypothesis", ".ansible", "dist", "build", "port995-runs", "__pycache__", "*.pyc", ".*_cache"
-)  # fmt: skip
 SECONDS = 1800
 """For one run of the tests; a mutant that makes them hang longer counts as noticed."""
 
@@ -42,18 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{mutant.name:<52} {mutant.lie}")
         return 0
     with tempfile.TemporaryDirectory(prefix="port995-mutants-") as folder:
-        tree = Path(folder) / "tree"
-        shutil.copytree(ROOT, tree, symlinks=True, ignore=LEFT_OUT)
-        environment = _environment(Path(folder), tree)
+        overlay = make_overlay(Path(folder))
         everything: tuple[str, ...] = () if asked.whole else tuple(sorted({t for m in chosen for t in m.tests}))
         started = time.monotonic()
-        code, said = _tests(tree, environment, everything)
+        code, said = _tests(overlay, everything)
         if code != TESTS_PASSED:
             print(said)
             print(f"mutants: the tests are not green without a mutant (pytest's exit code {code}): mend them first")
             return 1
         print(f"{'no mutant':<52} green    {time.monotonic() - started:6.1f} s", flush=True)
-        bad = [mutant.name for mutant in chosen if not _killed(mutant, tree, environment, asked.whole)]
+        bad = [mutant.name for mutant in chosen if not _killed(mutant, overlay, asked.whole)]
     if bad:
         print(f"mutants: {len(bad)} of {len(chosen)} were not noticed: {', '.join(bad)}")
         return 1
@@ -70,18 +65,18 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _killed(mutant: Mutant, tree: Path, environment: dict[str, str], whole: bool) -> bool:
+def _killed(mutant: Mutant, overlay: Overlay, whole: bool) -> bool:
     """Whether the tests notice it; tells how it went."""
     started = time.monotonic()
     try:
-        before = mutant.apply(tree)
+        before = mutant.apply(overlay.tree)
     except MutantError as error:
         print(f"{mutant.name:<52} BROKEN   {error}", flush=True)
         return False
     try:
-        code, said = _tests(tree, environment, () if whole else mutant.tests)
+        code, said = _tests(overlay, () if whole else mutant.tests)
     finally:
-        (tree / mutant.file).write_text(before, encoding="utf-8")
+        (overlay.tree / mutant.file).write_text(before, encoding="utf-8")
     seconds = f"{time.monotonic() - started:6.1f} s"
     # A file of tests that can't even be imported shows that the mutant is no program, not that a test noticed it.
     if (code == TESTS_FAILED and "ERROR collecting" not in said) or code is None:
@@ -96,32 +91,20 @@ def _killed(mutant: Mutant, tree: Path, environment: dict[str, str], whole: bool
     return False
 
 
-def _environment(folder: Path, tree: Path) -> dict[str, str]:
-    """Variables that make the copy the one that is imported, by Python and by Ansible.
-
-    No byte code is written: a mutant that is as long as what it replaces, and written in the same second, would be
-    taken for the file that was compiled before it.
-    """
-    collection = folder / "collections" / "ansible_collections" / "port995"
-    collection.mkdir(parents=True)
-    (collection / "pop3s").symlink_to(tree)
-    return {
-        **os.environ,
-        "PYTHONPATH": str(tree / "src"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"),
-        "PORT995_WHEELHOUSE": os.environ.get("PORT995_WHEELHOUSE", str(ROOT / ".cache" / "wheelhouse")),
-    }
-
-
-def _tests(tree: Path, environment: dict[str, str], tests: Sequence[str]) -> tuple[int | None, str]:
+def _tests(overlay: Overlay, tests: Sequence[str]) -> tuple[int | None, str]:
     """Run tests in the copy until the first that fails.
 
     :returns: pytest's exit code, ``None`` when it had to be ended; and what it said
     """
+    overlay.forget_byte_code()
+    environment = {
+        **os.environ,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PORT995_WHEELHOUSE": os.environ.get("PORT995_WHEELHOUSE", str(ROOT / ".cache" / "wheelhouse")),
+    }
     with subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "--tb=short", *tests],
-        cwd=tree, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [overlay.python, "-m", "pytest", "-x", "-q", "-rfE", "--tb=short", *tests],
+        cwd=overlay.tree, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, start_new_session=True,
     ) as process:  # fmt: skip
         try:
