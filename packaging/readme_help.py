@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write what the command can do into README.md, so that the two never part; a test compares them.
+"""Write the command's options into README.md and the role's variables into its README; a test compares them.
 
     python packaging/readme_help.py
 
@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import enum
 import inspect
+import json
+import re
 import textwrap
 import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import typer.models
+import yaml
 
 from port995.cli import app
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+ROLE = ROOT / "roles" / "audit"
 BEGIN = "<!-- written by packaging/readme_help.py: begin -->\n"
 END = "<!-- written by packaging/readme_help.py: end -->\n"
 WIDTH = 110
@@ -37,9 +42,32 @@ def help_text() -> str:
     return "\n".join(texts)
 
 
-def section() -> str:
-    """What stands in the README between the two marks."""
-    return f"{BEGIN}```text\n{help_text()}```\n{END}"
+def variables_table() -> str:
+    """The role's variables, with their defaults, as its argument specification describes them."""
+    specified = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
+    lines = ["| variable | default | means |", "| --- | --- | --- |"]
+    for name, option in specified["argument_specs"]["main"]["options"].items():
+        default = defaults[name]
+        shown = "the controller" if option.get("elements") == "dict" else f"`{json.dumps(default)}`"
+        told = option["description"]
+        words = [told] if isinstance(told, str) else list(told)
+        if "choices" in option:
+            words.append(f"One of {', '.join(option['choices'])}.")
+        if "options" in option:
+            words += [f"`{key}`: {value['description']}" for key, value in option["options"].items()]
+        # Ansible's markup for options and values.
+        told = re.sub(r"\b[OVCM]\(([^)]*)\)", r"`\1`", " ".join(words))
+        lines.append(f"| `{name}` | {shown} | {told} |")
+    return "\n".join(lines) + "\n"
+
+
+def sections() -> dict[Path, str]:
+    """What stands between the two marks of each document."""
+    return {
+        README: f"{BEGIN}```text\n{help_text()}```\n{END}",
+        ROLE / "README.md": f"{BEGIN}\n{variables_table()}\n{END}",
+    }
 
 
 def _command(function: Callable[..., object], told_before: set[tuple[str, str]]) -> str:
@@ -89,7 +117,6 @@ def _value(kind: object, name: str) -> str:
 
 
 if __name__ == "__main__":
-    text = README.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(before + section() + after, encoding="utf-8")
+    for document, section in sections().items():
+        before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
+        document.write_text(before + section + rest.partition(END)[2], encoding="utf-8")
