@@ -37,6 +37,7 @@ dist: $(READY) ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
 chroots: $(READY) ## Make the Debian releases that some of the tests' servers come from (root, debootstrap)
+	@packaging/test_servers.sh
 	$(BIN)/python -m tests.peers.chroots
 
 mutants: $(READY) ## Prove that the tests notice faults

@@ -18,6 +18,8 @@ fail2ban-client fail2ban
 nft nftables
 iptables iptables
 ip iproute2
+javac default-jdk-headless
+debootstrap debootstrap
 TOOLS
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
