@@ -14,6 +14,12 @@ CATEGORIES = ("default", "safe", "auth", "vuln", "intrusive", "discovery")
 """Nmap's category words that are used here."""
 
 
+VERSIONS, SUITES_ASKED, GROUPS_ASKED, SIGNATURES, POST_QUANTUM, KEYS = (
+    "versions", "suites", "groups", "signatures", "post-quantum", "keys",
+)  # fmt: skip
+"""What a check may ask a server by ClientHellos, in `Check.asks`; `policy.offers` makes questions of it."""
+
+
 class Scope(str, enum.Enum):
     """What a check is asked about."""
 
@@ -55,6 +61,11 @@ class Check:
     on_host: Callable[[HostSubject], Sequence[Finding]] | None = None
     on_fleet: Callable[[FleetSubject], Sequence[Finding]] | None = None
     parameters: dict[str, Parameter] = dataclasses.field(default_factory=dict)
+    asks: tuple[str, ...] = ()
+    """What has to be asked by ClientHellos for it; words from above."""
+
+    forbids: tuple[str, ...] = ()
+    """Classes of cipher suites that must be refused; words of `probe.tls.cipher_suites.WEAKNESSES`."""
 
     def explain(self) -> str:
         """The check on a few lines, for ``port995 checks``."""
@@ -84,13 +95,15 @@ def endpoint_check(
     references: tuple[str, ...],
     applies: str,
     parameters: dict[str, Parameter] | None = None,
+    asks: tuple[str, ...] = (),
+    forbids: tuple[str, ...] = (),
 ) -> Callable[[Callable[[EndpointSubject], Sequence[Finding]]], Check]:
     """Make a `Check` of a function that looks at one endpoint."""
 
     def make(action: Callable[[EndpointSubject], Sequence[Finding]]) -> Check:
         return Check(
             id, title, Scope.ENDPOINT, severity, categories, rationale, remediation, references, applies,
-            on_endpoint=action, parameters=parameters or {},
+            on_endpoint=action, parameters=parameters or {}, asks=asks, forbids=forbids,
         )  # fmt: skip
 
     return make

@@ -5,12 +5,24 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from .check import CATEGORIES, Check
-from .checks import certificate, cleartext, coverage, pop3, port, tls
+from .checks import (
+    certificate,
+    cleartext,
+    coverage,
+    groups,
+    nodes,
+    pop3,
+    port,
+    signatures,
+    suites,
+    tls,
+    versions,
+)
 
-MODULES = (coverage, port, tls, cleartext, certificate, pop3)
+MODULES = (coverage, port, tls, versions, suites, groups, signatures, nodes, cleartext, certificate, pop3)
 """The check files, in the order of a report: a file that is not listed here does not run."""
 
 ALWAYS = ("POP3S-FLT-001", "POP3S-COV-000")
@@ -39,15 +51,16 @@ def all_checks() -> dict[str, Check]:
     return checks
 
 
-def select(expression: str) -> tuple[str, ...]:
+def select(expression: str, among: Collection[str] | None = None) -> tuple[str, ...]:
     """Choose checks by an expression as Nmap's ``--script`` takes it.
 
     :param expression: ids (``POP3S-TLS-001``), globs (``POP3S-CERT-*``), categories (``safe``) and ``all``, joined by
         ``and``, ``or`` (or a comma), ``not`` and parentheses; case does not matter
+    :param among: ids to choose among; ``None``: all there are
     :returns: ids of the chosen checks, in the order of a report
     :raises SelectionError: a word that matches nothing, bad grammar, or nothing chosen
     """
-    checks = all_checks()
+    checks = {id_: check for id_, check in all_checks().items() if among is None or id_ in among}
     chosen = _Expression(expression, checks).read()
     if not chosen:
         raise SelectionError(f"{expression!a} chooses no check")
@@ -122,6 +135,8 @@ class _Expression:
         if lowered in CATEGORIES:
             return {id_ for id_, check in self._checks.items() if lowered in check.categories}
         chosen = {id_ for id_ in self._checks if fnmatch.fnmatchcase(id_.lower(), lowered)}
+        if not chosen and any(fnmatch.fnmatchcase(id_.lower(), lowered) for id_ in all_checks()):
+            raise SelectionError(f"{word!a} is not in the profile: choosing it would do nothing")
         if not chosen:
             raise SelectionError(f"{word!a} is no check and no category ({', '.join(CATEGORIES)}, all)")
         return chosen

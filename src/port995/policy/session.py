@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ..probe.model import Observation, Pop3Dialogue, TlsSession
 from .model import Intent, Status
-from .reach import CLOSED, FILTERED, OPEN, port_seen, port_status
+from .reach import CLOSED, FILTERED, OPEN, closed_by_witnesses, port_seen, port_status
 from .subject import EndpointSubject, Finding, quoted, seen_from
 
 Decide = Callable[[EndpointSubject, Observation], Finding]
@@ -38,6 +38,48 @@ def each_session(decide: Decide) -> Callable[[EndpointSubject], Sequence[Finding
                 findings.append(_shut(port.words))
             else:
                 findings.append(not_reached(port.words))
+        return findings
+
+    return action
+
+
+def each_companion(
+    decide: Callable[[EndpointSubject, Observation], Finding], shut: Status
+) -> Callable[[EndpointSubject], Sequence[Finding]]:
+    """Ask about every observation of the clear-text port; answer with ``shut`` where it is proven shut."""
+
+    def action(subject: EndpointSubject) -> Sequence[Finding]:
+        endpoint = subject.endpoint
+        findings = [Finding(Status.NOT_TESTED, f"clear-text port: {words}") for words in endpoint.missing_companions]
+        if not endpoint.looks_at_pop3:
+            findings.append(
+                Finding(
+                    Status.NOT_TESTED,
+                    "the clear-text port was not looked at: set pop3_port (it is 0), or leave this check out",
+                )
+            )
+        if not endpoint.companions and not findings:
+            findings.append(Finding(Status.NOT_TESTED, "clear-text port: no observation in the journal"))
+        proof = closed_by_witnesses(endpoint.companions, endpoint.sessions)
+        for seen in endpoint.companions:
+            port = port_seen(seen)
+            if port.state == OPEN:
+                findings.append(decide(subject, seen))
+            elif proof:
+                findings.append(Finding(shut, f"the clear-text port is shut ({proof}): {port.words}", "", port.words))
+            elif port.state == CLOSED:
+                findings.append(
+                    Finding(
+                        Status.NOT_TESTED,
+                        f"the clear-text port is {port.words}; it may be a ban: use a second --source",
+                        "",
+                        port.words,
+                    )
+                )
+            else:
+                findings.append(
+                    Finding(Status.NOT_TESTED, f"the clear-text port was not reached: {port.words}", "", port.words)
+                )
         return findings
 
     return action

@@ -26,6 +26,11 @@ def observation_to_json(observation: model.Observation) -> Dict[str, Any]:
     return typing.cast(Dict[str, Any], _encode(observation))
 
 
+def to_json(value: Any) -> Any:
+    """A dataclass of `model` as JSON data; `decode` reads it back."""
+    return _encode(value)
+
+
 def observation_from_json(data: Any) -> model.Observation:
     """Read an observation from JSON data.
 
@@ -51,10 +56,30 @@ def decode(kind: Type[T], data: Any) -> T:
 
 def _encode(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: _encode(getattr(value, name)) for name, hint, needed in _fields(type(value))}
+        left_out = _defaults(type(value))
+        given = ((name, getattr(value, name)) for name, hint, has_default in _fields(type(value)))
+        return {name: _encode(item) for name, item in given if name not in left_out or item != left_out[name]}
     if isinstance(value, tuple):
         return [_encode(item) for item in value]
     return value
+
+
+LONG = 24
+"""Characters of a text that is kept once, however often it is read."""
+
+SPARSE = (model.Hello, model.Question)
+"""Of these there are many, and most of their fields say nothing: what is at its default is left out."""
+
+_DEFAULTS: Dict[type, Dict[str, Any]] = {}
+
+
+def _defaults(kind: type) -> Dict[str, Any]:
+    if kind not in SPARSE:
+        return {}
+    if kind not in _DEFAULTS:
+        fields = dataclasses.fields(typing.cast(Any, kind))
+        _DEFAULTS[kind] = {one.name: one.default for one in fields if one.default is not dataclasses.MISSING}
+    return _DEFAULTS[kind]
 
 
 _FIELDS: Dict[type, Tuple[Tuple[str, Any, bool], ...]] = {}
@@ -96,6 +121,9 @@ def _decode(kind: Any, data: Any, where: str) -> Any:
         if not abs(number) < sys.float_info.max:
             raise CodecError("%s is no finite number" % where)
         return float(number)
+    if isinstance(data, str) and len(data) > LONG:
+        # Offers repeat from endpoint to endpoint: one copy of each is enough for a fleet.
+        return sys.intern(data)
     return data
 
 

@@ -11,8 +11,9 @@ import dataclasses
 import datetime
 import ssl
 import time
-from typing import Awaitable, Callable, List, Optional, TypeVar
+from typing import Awaitable, Callable, Dict, List, Optional, Tuple, TypeVar
 
+from .manners import Manners
 from .model import (
     OBSERVATION_SCHEMA,
     Connection,
@@ -24,11 +25,13 @@ from .model import (
     TlsSession,
     Vantage,
 )
-from .options import ScanOptions
+from .options import GATE, PORT, ScanOptions
 from .pop3 import Dialogue, Ended, status_of
 from .proxy_protocol import header
 from .tcp import NoRoute, TcpStream, connect, ending
-from .tls_session import HandshakeEnded, NotTls, TlsStream
+from .tls.exchange import Line
+from .tls.interrogation import Heard, Interrogation
+from .tls_session import HandshakeEnded, NotTls, TlsStream, sni_of
 
 T = TypeVar("T")
 
@@ -67,6 +70,7 @@ class Scene:
     vantage: Vantage
     run_id: str
     context: ssl.SSLContext
+    manners: Manners
     interrupted: Callable[[], Optional[str]]
     """``deadline`` or ``cancelled`` once the run is to end."""
 
@@ -109,7 +113,7 @@ async def observe(aim: Aim, service: str, scene: Scene) -> Observation:
     return visit.observation(utc_now(), not_tested, detail)
 
 
-class _Visit:
+class _Visit(Line):
     """The parts of an observation, filled in as they are seen."""
 
     def __init__(self, aim: Aim, service: str, scene: Scene, started: str) -> None:
@@ -118,8 +122,9 @@ class _Visit:
         self._port = self._target.port if service == POP3S else self._target.pop3_port or 0
         self._started = started
         self._ends_at = time.monotonic() + scene.options.endpoint_timeout
-        self._connected_at = 0.0
-        self._stream: Optional[TcpStream] = None
+        self._open: Dict[TcpStream, Tuple[int, float]] = {}
+        """Streams that are open: the position of their entry in the connections, and since when."""
+        self._heard = Heard()
         self._tcp: Optional[TcpConnect] = None
         self._tls: Optional[TlsSession] = None
         self._clear: Optional[Pop3Dialogue] = None
@@ -150,54 +155,100 @@ class _Visit:
             self._tls,
             self._inside,
             tuple(self._connections),
+            tuple(self._heard.hellos),
+            tuple(self._heard.certificates),
+            self._heard.ended,
         )
 
     def end(self) -> None:
-        """Note what a phase that was cut off had seen, and close the connection."""
+        """Note what a phase that was cut off had seen, and close what is open."""
         if self._unfinished is not None:
             self._unfinished()
-        if self._stream is not None:
-            self._stream.close()
-            self._connections[-1] = dataclasses.replace(
-                self._connections[-1],
-                seconds=round(time.monotonic() - self._connected_at, 6),
-                octets_sent=self._stream.octets_sent,
-                octets_received=self._stream.octets_received,
-            )
+        for stream in list(self._open):
+            self.close(stream)
 
     async def look(self) -> None:
         options = self._scene.options
+        if options.depth == GATE:
+            await self._interrogate()
+            if self._tcp is None or self._tcp.state != "open":
+                return
         stream = await self._connect()
-        if stream is None or options.depth == "port":
+        if stream is None or options.depth == PORT:
             return
         if self._service == POP3S:
             await self._inside_tls(stream, greeted=False)
         elif await self._clear_text(stream):
             await self._inside_tls(stream, greeted=True)
 
+    async def _interrogate(self) -> None:
+        """Ask the profile's questions; the session that follows is the answered hello behind them."""
+        options = self._scene.options
+        try:
+            name = sni_of(self._target.server_name or self._target.address)
+        except ValueError:
+            return  # The session says so.
+        reserved = min(0.4 * options.endpoint_timeout, options.tls_timeout + options.pop3_timeout)
+        await Interrogation(
+            self,
+            options.questions,
+            name,
+            self._service != POP3S,
+            options.tls_timeout,
+            options.hello_budget,
+            self._heard,
+            lambda: self._ends_at - reserved,
+        ).run()
+
     async def _connect(self) -> Optional[TcpStream]:
+        """The connection of the session."""
+        before = self._tcp
+        tcp, stream = await self.open(PORT_PURPOSE if self._scene.options.depth == PORT else PURPOSES[self._service])
+        if stream is None and before is not None:
+            # It was open a moment ago: what refuses now is no closed port.
+            self._tls = TlsSession(
+                "not-tested",
+                "connection %d was not taken (%s %s): a throttle or a ban"
+                % (len(self._connections), tcp.state, tcp.reason),
+            )
+        return stream
+
+    async def open(self, purpose: str) -> Tuple[TcpConnect, Optional[TcpStream]]:
+        """Connect when it is our turn, and send the PROXY header; the first attempt tells the port's state."""
         aim, options = self._aim, self._scene.options
         if aim.address is None or aim.family is None:
             raise NoRoute("there is no address to connect to")
-        self._connected_at = time.monotonic()
+        self._ends_at += await self._scene.manners.turn(aim.address)
+        connected_at = time.monotonic()
         attempt = await connect(
             aim.address, self._port, aim.family, aim.source, min(options.connect_timeout, self._remaining())
         )
-        self._tcp, self._stream = attempt.tcp, attempt.stream
-        purpose = PORT_PURPOSE if options.depth == "port" else PURPOSES[self._service]
         self._connections.append(
             Connection(purpose, aim.address, self._port, attempt.source_address, utc_now(), attempt.tcp.seconds)
         )
-        if self._stream is None:
-            return None
-        if self._target.proxy_protocol is not None and options.depth != "port":
+        self._tcp = self._tcp or attempt.tcp
+        if attempt.stream is None:
+            return attempt.tcp, None
+        self._open[attempt.stream] = (len(self._connections) - 1, connected_at)
+        if self._target.proxy_protocol is not None and options.depth != PORT:
             try:
-                await self._stream.send(
-                    header(self._target.proxy_protocol, self._stream.local, self._stream.peer)
+                await attempt.stream.send(
+                    header(self._target.proxy_protocol, attempt.stream.local, attempt.stream.peer)
                 )
             except OSError:
                 pass  # The next phase meets the same broken connection, and has a word for it.
-        return self._stream
+        return attempt.tcp, attempt.stream
+
+    def close(self, stream: TcpStream) -> None:
+        """Close a connection and note what passed over it."""
+        position, connected_at = self._open.pop(stream)
+        stream.close()
+        self._connections[position] = dataclasses.replace(
+            self._connections[position],
+            seconds=round(time.monotonic() - connected_at, 6),
+            octets_sent=stream.octets_sent,
+            octets_received=stream.octets_received,
+        )
 
     async def _clear_text(self, stream: TcpStream) -> bool:
         """Greeting, CAPA and STLS in clear text; whether TLS may begin."""

@@ -21,17 +21,17 @@ from collections import deque
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Set
 
 from .endpoint import Aim, Scene, observe, services_of, untried
+from .manners import Manners
 from .model import Observation, Resolution, Target, Vantage
-from .options import OptionsError, ScanOptions
+from .options import GATE, OptionsError, ScanOptions
 from .proxy_protocol import VERSIONS as PROXY_VERSIONS
 from .resolve import Resolver, family_of
 from .tcp import NoRoute, route_source
+from .tls.canaries import sing
 from .tls_session import make_context
 
 __all__ = ["OptionsError", "ScanOptions", "ScanSummary", "local_vantage", "run_scan", "scan"]
 
-PER_ADDRESS = 2
-"""Endpoints of one IP address in flight: more looks like an attack to it, and its throttle would spoil the result."""
 LOOKUPS = 64
 SPARE_FILES = 64
 """File descriptors left to the rest of the process."""
@@ -123,6 +123,8 @@ async def scan(
     options.check()
     for target in targets:
         _check_target(target)
+    if options.depth == GATE:
+        vantage = dataclasses.replace(vantage, canaries=await sing())
     return await _Run(targets, options, vantage, run_id, sink).run(stop)
 
 
@@ -141,7 +143,8 @@ class _Run:
         self._targets, self._options, self._sink = targets, options, sink
         self._resolver = Resolver(options.resolve_timeout)
         self._interruption: Optional[str] = None
-        self._scene = Scene(options, vantage, run_id, make_context(), lambda: self._interruption)
+        manners = Manners(options.address_connections, options.address_seconds, options.rate)
+        self._scene = Scene(options, vantage, run_id, make_context(), manners, lambda: self._interruption)
         self._unresolved: Dict[int, Target] = dict(enumerate(targets))
         self._owed: Dict[int, tuple[Aim, Set[str]]] = {}
         self._next_aim = 0
@@ -223,7 +226,7 @@ class _Run:
     def _schedule(self, number: int) -> None:
         address = self._owed[number][0].address
         if address is not None and self._owed[number][0].not_tested is None:
-            if self._busy.get(address, 0) >= PER_ADDRESS:
+            if self._busy.get(address, 0) >= self._options.per_address:
                 self._parked.setdefault(address, deque()).append(number)
                 return
             self._busy[address] = self._busy.get(address, 0) + 1

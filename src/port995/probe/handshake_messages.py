@@ -11,6 +11,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Callable, Dict, List, Optional, Tuple, TypeVar
 
+from .tls.presentation import Octets, Unreadable
+
 T = TypeVar("T")
 
 ALERT, HANDSHAKE = 21, 22
@@ -65,38 +67,6 @@ class Transcript:
         return any(description == CLOSE_NOTIFY for level, description in self.alerts)
 
 
-class Unreadable(ValueError):
-    """The octets are not what they should be."""
-
-
-class _Octets:
-    """Read TLS presentation language (RFC 8446 section 3) from octets."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def __bool__(self) -> bool:
-        return self._at < len(self._data)
-
-    def take(self, count: int) -> bytes:
-        end = self._at + count
-        if end > len(self._data):
-            raise Unreadable("%d octets wanted, %d are left" % (count, len(self._data) - self._at))
-        taken = self._data[self._at : end]
-        self._at = end
-        return taken
-
-    def number(self, size: int) -> int:
-        return int.from_bytes(self.take(size), "big")
-
-    def vector(self, length_size: int) -> _Octets:
-        return _Octets(self.take(self.number(length_size)))
-
-    def rest(self) -> bytes:
-        return self.take(len(self._data) - self._at)
-
-
 def read_handshake(transcript: Transcript, cipher_suite: Optional[str]) -> HandshakeFacts:
     """Read what can be read.
 
@@ -117,11 +87,11 @@ def read_handshake(transcript: Transcript, cipher_suite: Optional[str]) -> Hands
     return HandshakeFacts(version, group, scheme, chain or ())
 
 
-def _or_nothing(reader: Callable[[_Octets], T], message: Optional[bytes]) -> Optional[T]:
+def _or_nothing(reader: Callable[[Octets], T], message: Optional[bytes]) -> Optional[T]:
     if message is None:
         return None
     try:
-        octets = _Octets(message)
+        octets = Octets(message)
         kind, body = octets.number(1), octets.vector(3)
         if kind not in KEPT or octets:
             return None
@@ -130,13 +100,13 @@ def _or_nothing(reader: Callable[[_Octets], T], message: Optional[bytes]) -> Opt
         return None
 
 
-def _server_hello(body: _Octets) -> Tuple[int, Optional[int]]:
+def _server_hello(body: Octets) -> Tuple[int, Optional[int]]:
     version = body.number(2)
     body.take(32)
     body.vector(1)
     body.take(3)
     group: Optional[int] = None
-    extensions = body.vector(2) if body else _Octets(b"")
+    extensions = body.vector(2) if body else Octets(b"")
     while extensions:
         kind, content = extensions.number(2), extensions.vector(2)
         if kind == SUPPORTED_VERSIONS:
@@ -146,7 +116,7 @@ def _server_hello(body: _Octets) -> Tuple[int, Optional[int]]:
     return version, group
 
 
-def _chain_1_3(body: _Octets) -> Tuple[bytes, ...]:
+def _chain_1_3(body: Octets) -> Tuple[bytes, ...]:
     body.vector(1)
     entries, found = body.vector(3), []
     while entries:
@@ -155,18 +125,18 @@ def _chain_1_3(body: _Octets) -> Tuple[bytes, ...]:
     return tuple(found)
 
 
-def _chain(body: _Octets) -> Tuple[bytes, ...]:
+def _chain(body: Octets) -> Tuple[bytes, ...]:
     entries, found = body.vector(3), []
     while entries:
         found.append(entries.vector(3).rest())
     return tuple(found)
 
 
-def _certificate_verify(body: _Octets) -> int:
+def _certificate_verify(body: Octets) -> int:
     return body.number(2)
 
 
-def _ecdhe(body: _Octets) -> Tuple[int, Optional[int]]:
+def _ecdhe(body: Octets) -> Tuple[int, Optional[int]]:
     if body.number(1) != NAMED_CURVE:
         raise Unreadable("no named curve")
     group = body.number(2)
@@ -174,7 +144,7 @@ def _ecdhe(body: _Octets) -> Tuple[int, Optional[int]]:
     return group, body.number(2) if body else None
 
 
-def _dhe(body: _Octets) -> Optional[int]:
+def _dhe(body: Octets) -> Optional[int]:
     for _parameter in range(3):
         body.vector(2)
     return body.number(2) if body else None

@@ -63,6 +63,10 @@ class Vantage:
     python: str = ""
     openssl: str = ""
 
+    canaries: Tuple[str, ...] = ()
+    """Faults that this machine's probe was shown in canned conversations before the run, and saw: see
+    `port995.probe.tls.canaries`. What it did not see there it would not see anywhere."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Resolution:
@@ -213,6 +217,131 @@ class Connection:
 
 
 @dataclasses.dataclass(frozen=True)
+class Mark:
+    """A word that a question is to settle, and the suites that show it when one of them is chosen."""
+
+    word: str
+    suites: str
+    """IANA numbers, four hexadecimal digits each."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """What a profile wants to know, as ClientHellos to send: data, made where the profile is read, sent where the probe
+    runs. Lists of numbers are strings of four hexadecimal digits each, in the order of the offer."""
+
+    id: str
+    """Stable word, the same for every endpoint of a run."""
+
+    purpose: str
+    """Why it is asked, for the report."""
+
+    version: int
+    """The one version that is offered: 0x0002 (SSLv2), 0x0300 to 0x0304. Below 0x0303 the version below is asked about
+    too where an answer showed that a refusal would not cover it."""
+
+    suites: str
+    """Cipher suites; six digits each for SSLv2."""
+
+    groups: str = ""
+    signatures: str = ""
+    key_share: str = "none"
+    """TLS 1.3: ``empty`` (the answer names suite and group in a HelloRetryRequest) or ``x25519`` (a real one)."""
+
+    marks: Tuple[Mark, ...] = ()
+    """What each suite would show. After an answer, suites that would show nothing new are left out and the rest is
+    offered again."""
+
+    control: bool = False
+    """A hello that a good server answers. They are asked in their order until one is answered."""
+
+    unless_key: str = ""
+    """Ask only where a certificate was shown, and the first one has no key of this type (``RSA``, ``ECDSA``)."""
+
+    only_key: str = ""
+    """Ask only where a certificate with this type of key was shown, or none at all. The group of that key is appended
+    to the groups: without it a server can't use the certificate, and its refusal would say nothing of the others."""
+
+    server_name: bool = True
+    """Whether the target's name is sent as SNI."""
+
+    pad_to: int = 0
+    """Octets of the hello at least (RFC 7685), so that an answered one proves that the size of the others is no
+    obstacle; 0: as it comes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Hello:
+    """One ClientHello that was sent, and the answer to it."""
+
+    question: str
+    """Id of the question it belongs to."""
+
+    purpose: str
+    version: int
+    """The version offered."""
+
+    suites: str
+    groups: str
+    signatures: str
+    key_share: str
+    server_name: Optional[str]
+    """SNI as sent; ``None``: left out."""
+
+    extensions: Tuple[int, ...]
+    """Extension types in the order sent."""
+
+    octets: int
+    """Length of the hello, its record header included."""
+
+    outcome: str
+    """``server-hello``, ``hello-retry-request``, ``alert`` (fatal), ``eof``, ``reset``, ``timeout``, ``not-tls``,
+    ``malformed`` (not what the protocol allows, or a choice that was not offered), ``oversize``, ``ssl2-error``;
+    ``early`` (octets or an
+    end before the hello was sent: a throttle, or an answer before its question), ``not-connected``, ``no-stls``."""
+
+    detail: str = ""
+    """More words on the outcome: the reason of a connect that failed, the answer to STLS."""
+
+    answered_version: Optional[int] = None
+    suite: Optional[int] = None
+    group: Optional[int] = None
+    """Named group of the ServerKeyExchange, key_share or HelloRetryRequest; 0xff01 and 0xff02: explicit curves."""
+
+    signature: Optional[int] = None
+    """SignatureScheme of a TLS 1.2 ServerKeyExchange."""
+
+    dh_bits: Optional[int] = None
+    """Size of the prime in a ServerKeyExchange."""
+
+    complete: bool = False
+    """Whether the server's flight came to its end (ServerHelloDone; from TLS 1.3 on its first message), so that only
+    the client was missing."""
+
+    alert: Optional[int] = None
+    """Description of the fatal alert."""
+
+    certificate: Optional[int] = None
+    """Position of the leaf in `Observation.hello_certificates`; below TLS 1.3."""
+
+    answer_extensions: Tuple[int, ...] = ()
+    random_tail: str = ""
+    """Last 8 octets of ServerHello.random, hex: the downgrade sentinel stands there (RFC 8446 section 4.1.3)."""
+
+    compression: Optional[int] = None
+    head: str = ""
+    """The first octets of the answer (at most 32), hex."""
+
+    octets_received: int = 0
+    connect_seconds: float = 0.0
+    quiet_seconds: float = 0.0
+    """How long the connection had been open, with not a word from the server, when the hello was sent."""
+
+    answer_seconds: float = 0.0
+    """From the hello's last octet to the end of the answer."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Observation:
     """Everything seen of one service on one address from one source: the unit of the journal."""
 
@@ -256,6 +385,15 @@ class Observation:
     """POP3 inside TLS."""
 
     connections: Tuple[Connection, ...] = ()
+
+    hellos: Tuple[Hello, ...] = ()
+    """Offers and the answers to them, in the order of asking; the session above came after all of them."""
+
+    hello_certificates: Tuple[str, ...] = ()
+    """Each leaf that was shown to a hello, once, as base64 of its DER."""
+
+    hellos_ended: str = ""
+    """Why not all was asked; empty: all was, or nothing was to be asked."""
 
     @property
     def source_address(self) -> Optional[str]:

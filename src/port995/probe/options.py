@@ -10,10 +10,13 @@ import socket
 import typing
 from typing import Optional, Tuple
 
+from .model import Question
 from .resolve import family_of
+from .tls.client_hello import SSL_2, numbers
 
 FAMILIES = ("auto", "4", "6", "both")
-DEPTHS = ("port", "session")
+PORT, SESSION, GATE = "port", "session", "gate"
+DEPTHS = (PORT, SESSION, GATE)
 MAX_CONCURRENCY = 10000
 
 
@@ -35,8 +38,8 @@ class ScanOptions:
     connect_timeout: float = 5.0
     tls_timeout: float = 10.0
     pop3_timeout: float = 10.0
-    endpoint_timeout: float = 30.0
-    """For all phases of one service of one endpoint together."""
+    endpoint_timeout: float = 60.0
+    """For all phases of one service of one endpoint together, the waiting for a turn not counted."""
 
     deadline: Optional[float] = None
     """For the whole run, from its start; what is left then is ``not_tested``."""
@@ -44,8 +47,26 @@ class ScanOptions:
     concurrency: int = 200
     """Endpoints in flight at one time."""
 
-    depth: str = "session"
-    """``session``, or ``port``: the state of the port only."""
+    depth: str = SESSION
+    """``port``: the state of the port only; ``session``: one TLS and POP3 session; ``gate``: `questions`, then it."""
+
+    questions: Tuple[Question, ...] = ()
+    """What is asked by ClientHellos of each endpoint, for the depth ``gate``."""
+
+    hello_budget: int = 80
+    """Hellos for one service of one endpoint at the most."""
+
+    per_address: int = 2
+    """Connections to one IP address at one time."""
+
+    address_connections: Optional[int] = None
+    """Connections to one IP address within `address_seconds`; ``None``: no limit. Four in 600 s is what fail2ban's
+    aggressive Dovecot filter lets pass as Debian sets it."""
+
+    address_seconds: float = 600.0
+
+    rate: Optional[float] = None
+    """Connections per second of the whole run; ``None``: no limit."""
 
     def check(self) -> None:
         """See that every option makes sense here.
@@ -62,10 +83,46 @@ class ScanOptions:
             _positive("deadline", self.deadline)
         if type(self.concurrency) is not int or not 1 <= self.concurrency <= MAX_CONCURRENCY:
             raise OptionsError("concurrency is from 1 to %d, not %r" % (MAX_CONCURRENCY, self.concurrency))
+        for name, least, most in (("hello_budget", 1, 1000), ("per_address", 1, 64)):
+            if isinstance(getattr(self, name), bool) or not least <= getattr(self, name) <= most:
+                raise OptionsError("%s is from %d to %d, not %r" % (name, least, most, getattr(self, name)))
+        if self.address_connections is not None and not 1 <= self.address_connections <= 1000:
+            raise OptionsError("address_connections is from 1 to 1000, not %r" % (self.address_connections,))
+        _positive("address_seconds", self.address_seconds)
+        if self.rate is not None:
+            _positive("rate", self.rate)
+        self._check_questions()
         for address in self.source_addresses:
             _own(address)
         if len({ipaddress.ip_address(address) for address in self.source_addresses}) != len(self.source_addresses):
             raise OptionsError("a source address is given twice: %s" % ", ".join(self.source_addresses))
+
+    def _check_questions(self) -> None:
+        if self.depth == GATE and not any(question.control for question in self.questions):
+            raise OptionsError("the depth gate needs questions, one of them a control: compile them from a profile")
+        if len({question.id for question in self.questions}) != len(self.questions):
+            raise OptionsError("a question's id stands twice")
+        for question in self.questions:
+            try:
+                _check_question(question)
+            except ValueError as error:
+                raise OptionsError("question %.60r can't be asked: %s" % (question.id, error)) from error
+
+
+def _check_question(question: Question) -> None:
+    """See that its numbers can be read and offered.
+
+    :raises ValueError: they can't
+    """
+    size = 6 if question.version == SSL_2 else 4
+    if question.version != SSL_2 and not 0x0300 <= question.version <= 0x0304:
+        raise ValueError("version 0x%04x is none of SSLv2 to TLS 1.3" % question.version)
+    if not numbers(question.suites, size):
+        raise ValueError("no suites")
+    for text in (question.groups, question.signatures, *(mark.suites for mark in question.marks)):
+        numbers(text)
+    if question.key_share not in ("none", "empty", "x25519") or not 0 <= question.pad_to <= 4096:
+        raise ValueError("key_share or pad_to is out of range")
 
 
 def _positive(name: str, seconds: object) -> None:

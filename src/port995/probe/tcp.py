@@ -100,6 +100,16 @@ class TcpStream:
         self.octets_received += len(data)
         return data
 
+    def peek(self) -> Optional[bytes]:
+        """What has arrived and was not read, without reading or waiting: ``None``: nothing; empty: the peer has closed,
+        one way or another."""
+        try:
+            return self._socket.recv(READ_SIZE, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            return b""
+
     def close(self) -> None:
         """Close the socket; safe to call twice."""
         self._socket.close()

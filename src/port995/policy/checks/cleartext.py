@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-from collections.abc import Callable, Sequence
 
 from ...probe.model import Observation, Pop3Dialogue
 from ..check import Parameter, endpoint_check
 from ..model import Severity, Status
-from ..reach import CLOSED, OPEN, closed_by_witnesses, port_seen
-from ..session import APPLIES, completed_tls, each_session, not_tested
+from ..session import APPLIES, completed_tls, each_companion, each_session, not_tested
 from ..subject import EndpointSubject, Finding, quoted, seen_from
 from .tls import spoken_in_clear
 
@@ -47,48 +45,6 @@ def no_clear_text(subject: EndpointSubject, seen: Observation) -> Finding:
     if isinstance(tls, Finding):
         return tls
     return Finding(Status.PASS, f"nothing but TLS was spoken {seen_from(seen)}", expected, "TLS")
-
-
-def _each_companion(
-    decide: Callable[[EndpointSubject, Observation], Finding], shut: Status
-) -> Callable[[EndpointSubject], Sequence[Finding]]:
-    """Ask about every observation of the clear-text port; answer with ``shut`` where it is proven shut."""
-
-    def action(subject: EndpointSubject) -> Sequence[Finding]:
-        endpoint = subject.endpoint
-        findings = [Finding(Status.NOT_TESTED, f"clear-text port: {words}") for words in endpoint.missing_companions]
-        if not endpoint.looks_at_pop3:
-            findings.append(
-                Finding(
-                    Status.NOT_TESTED,
-                    "the clear-text port was not looked at: set pop3_port (it is 0), or leave this check out",
-                )
-            )
-        if not endpoint.companions and not findings:
-            findings.append(Finding(Status.NOT_TESTED, "clear-text port: no observation in the journal"))
-        proof = closed_by_witnesses(endpoint.companions, endpoint.sessions)
-        for seen in endpoint.companions:
-            port = port_seen(seen)
-            if port.state == OPEN:
-                findings.append(decide(subject, seen))
-            elif proof:
-                findings.append(Finding(shut, f"the clear-text port is shut ({proof}): {port.words}", "", port.words))
-            elif port.state == CLOSED:
-                findings.append(
-                    Finding(
-                        Status.NOT_TESTED,
-                        f"the clear-text port is {port.words}; it may be a ban: use a second --source",
-                        "",
-                        port.words,
-                    )
-                )
-            else:
-                findings.append(
-                    Finding(Status.NOT_TESTED, f"the clear-text port was not reached: {port.words}", "", port.words)
-                )
-        return findings
-
-    return action
 
 
 def _greeted(seen: Observation) -> Pop3Dialogue | Finding:
@@ -199,7 +155,7 @@ clear_text_login = endpoint_check(
     ),
     applies="to the clear-text POP3 port beside every endpoint; a port proven shut passes",
     parameters={"mechanisms": Parameter(CLEAR_TEXT_MECHANISMS, "SASL mechanisms that count as clear text")},
-)(_each_companion(_login_in_clear, Status.PASS))
+)(each_companion(_login_in_clear, Status.PASS))
 
 stls_offered = endpoint_check(
     id="POP3S-CLR-003",
@@ -210,4 +166,4 @@ stls_offered = endpoint_check(
     remediation="Switch STLS on (Dovecot: ssl = required), or shut the port.",
     references=("RFC 2595 section 4", "RFC 8314 section 4.1"),
     applies="where the clear-text POP3 port is not proven shut",
-)(_each_companion(_stls_offered, Status.NOT_APPLICABLE))
+)(each_companion(_stls_offered, Status.NOT_APPLICABLE))

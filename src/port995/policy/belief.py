@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the answers to hellos prove: presence by one answer, absence only by a refusal that may be believed.
+
+The rules, each learnt from a server or a network that fooled another tool:
+
+- An answer is what was chosen, in a flight that came to its end. It is never outvoted.
+- A fatal alert handshake_failure (40), protocol_version (70), insufficient_security (71) or inappropriate_fallback (86)
+  refuses the whole offer. Others say that the hello or the server was at fault.
+- An end of the connection, a reset, or internal_error (80) refuses an offer of one family of key exchanges, and only
+  when it came twice, with an answered hello in between: once is what a fault on the way looks like.
+- Any refusal stands between two answered hellos; the session counts as one. What stands outside is undetermined: nobody
+  knows whether the server still listened to us.
+- An end before the hello was sent, or sooner than a round trip after the connect, is a throttle.
+- A refusal at TLS 1.1 or 1.0 covers a version below it where all between are known not to be spoken: then a server that
+  spoke the lower one would have answered in it (RFC 5246 appendix E.1).
+- What is refused is the whole of an offer: suites only where every group and signature was on offer with them, groups
+  only with every signature, signatures only with every group.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Sequence
+
+from ..probe.model import Hello, Observation
+from ..probe.tls.cipher_suites import BY_NUMBER, FAMILY_DHE, FAMILY_ECDHE_RSA, FAMILY_TLS13
+from ..probe.tls.client_hello import SSL_2, SSL_3, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, numbers
+from ..probe.tls.interrogation import answered
+from .universe import OLD_SUITES, every_group, every_signature
+
+REFUSING_ALERTS = (40, 70, 71, 86)
+"""RFC 8446 section 6.2, RFC 7507 section 3."""
+
+WEAK_ALERTS = (80,)
+WEAK_ENDS = ("eof", "reset")
+QUIET_SECONDS = 0.018
+"""How long a connection has been open and silent before a hello, at least: the probe waits 20 ms, clocks are coarse."""
+
+CROSSING_SECONDS = 0.002
+"""Round trips longer than this are long enough to tell an end that was on its way already when the hello left."""
+
+BELOW_13 = (SSL_3, TLS_1_0, TLS_1_1, TLS_1_2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """An offer that was refused, believably."""
+
+    version: int
+    suites: frozenset[int]
+    groups: frozenset[int]
+    signatures: frozenset[int]
+    hello: Hello
+
+    @functools.cached_property
+    def of_suites(self) -> bool:
+        """Whether it was the suites that were refused: everything that could carry them was on offer."""
+        return self.of_groups and every_group(self.version, self.groups)
+
+    @functools.cached_property
+    def of_groups(self) -> bool:
+        """Whether it was the groups (or the suites): every signature was on offer."""
+        return self.version == SSL_2 or every_signature(self.version, self.signatures)
+
+    @functools.cached_property
+    def of_signatures(self) -> bool:
+        """Whether it was the signatures (or the suites): every group was on offer."""
+        return every_group(self.version, self.groups)
+
+
+@dataclasses.dataclass(frozen=True)
+class Doubt:
+    """An offer that was neither taken nor believably refused."""
+
+    hello: Hello
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """What one observation proves about what its server takes and refuses."""
+
+    answers: tuple[Hello, ...]
+    refusals: tuple[Refusal, ...]
+    doubts: tuple[Doubt, ...]
+    ended: str
+    """Why not all was asked; empty: all was."""
+
+    @functools.cached_property
+    def versions(self) -> frozenset[int]:
+        """Versions that were spoken."""
+        return frozenset(hello.answered_version for hello in self.answers if hello.answered_version is not None)
+
+    @property
+    def asked(self) -> bool:
+        """Whether any hello was sent."""
+        return bool(self.answers or self.refusals or self.doubts)
+
+    def refused_suites(self, version: int) -> frozenset[int]:
+        """Suites that are refused in a version, with every group and signature on offer.
+
+        :param version: 0x0300 to 0x0304
+        """
+        return self._refused[version]
+
+    @functools.cached_property
+    def _refused(self) -> dict[int, frozenset[int]]:
+        exactly: dict[int, frozenset[int]] = {version: frozenset() for version in (*BELOW_13, TLS_1_3)}
+        for refusal in self.refusals:
+            if refusal.version in exactly and refusal.of_suites:
+                exactly[refusal.version] |= refusal.suites
+        found = dict(exactly)
+        for offered in (TLS_1_1, TLS_1_0):
+            for version in (TLS_1_0, SSL_3):
+                between = [one for one in BELOW_13 if version < one <= offered]
+                if between and all(self._is_unspoken(one, exactly) for one in between):
+                    found[version] |= exactly[offered]
+        return found
+
+    def _is_unspoken(self, version: int, exactly: dict[int, frozenset[int]]) -> bool:
+        """Whether a version of TLS 1.1 or below is known not to be spoken."""
+        if self.speaking(version) is not None:
+            return False
+        if self.answered_below(version) is not None:
+            return True
+        return any(exactly[offered] >= OLD_SUITES for offered in BELOW_13 if version <= offered <= TLS_1_1)
+
+    def answered_below(self, version: int) -> Hello | None:
+        """An answer in a lower version to an offer of this one or a higher: it would have chosen this one if it could."""
+        for hello in self.answers:
+            if TLS_1_2 >= hello.version >= version > (hello.answered_version or version):
+                return hello
+        return None
+
+    def speaking(self, version: int) -> Hello | None:
+        """An answer in this version."""
+        return next((hello for hello in self.answers if hello.answered_version == version), None)
+
+    def doubts_about(self, questions: Iterable[str]) -> tuple[Doubt, ...]:
+        """The undetermined hellos of some questions."""
+        wanted = set(questions)
+        return tuple(doubt for doubt in self.doubts if doubt.hello.question in wanted)
+
+
+@functools.lru_cache(maxsize=64)
+def evidence_of(seen: Observation) -> Evidence:
+    """Read the hellos of one observation."""
+    hellos = seen.hellos
+    last_answered = len(hellos) if session_answered(seen) else _last_answered(hellos)
+    first_answered = next((n for n, hello in enumerate(hellos) if answered(hello)), len(hellos))
+    round_trip = min((hello.connect_seconds for hello in hellos if hello.outcome != "not-connected"), default=0.0)
+    answers: list[Hello] = []
+    refusals: list[Refusal] = []
+    doubts: list[Doubt] = []
+    weak: dict[tuple[object, ...], int] = {}
+    for position, hello in enumerate(hellos):
+        if answered(hello):
+            answers.append(hello)
+            continue
+        why = _unbelievable(hello, round_trip, seen.service == "pop3")
+        if not why and not first_answered < position < last_answered:
+            why = "no answered hello stands before and after it, so the server may not have listened"
+        if not why and _is_weak(hello):
+            same = _offer_of(hello)
+            before = weak.get(same)
+            weak.setdefault(same, position)
+            if before is None:
+                # Believed together with its repetition, which comes later in the list.
+                continue
+            if not any(answered(between) for between in hellos[before + 1 : position]):
+                why = "it ended twice alike, with no answered hello in between"
+        if why:
+            doubts.append(Doubt(hello, why))
+        else:
+            refusals.append(_refusal(hello))
+    doubts += _unrepeated(hellos, weak, refusals, doubts)
+    taken = {_offer_of(hello) for hello in answers}
+    # An answer is never outvoted: an offer that was taken once is refused by nothing.
+    return Evidence(
+        tuple(answers),
+        tuple(refusal for refusal in refusals if _offer_of(refusal.hello) not in taken),
+        tuple(doubts),
+        seen.hellos_ended,
+    )
+
+
+def session_answered(seen: Observation) -> bool:
+    """Whether the session that came after all hellos got its handshake through."""
+    return seen.tls is not None and seen.tls.outcome == "completed"
+
+
+def _last_answered(hellos: Sequence[Hello]) -> int:
+    return max((n for n, hello in enumerate(hellos) if answered(hello)), default=-1)
+
+
+def _offer_of(hello: Hello) -> tuple[object, ...]:
+    return (hello.version, hello.suites, hello.groups, hello.signatures, hello.key_share, hello.server_name)
+
+
+def _is_weak(hello: Hello) -> bool:
+    return hello.outcome in WEAK_ENDS or (hello.outcome == "alert" and hello.alert in WEAK_ALERTS)
+
+
+def _unbelievable(hello: Hello, round_trip: float, after_stls: bool) -> str:
+    """Why an answer that is none can't be a refusal; empty: it may be one.
+
+    :param round_trip: seconds
+    :param after_stls: the server had answered STLS on that connection, so it was no throttle that ended it
+    """
+    if hello.answered_version is not None:
+        return "the server chose, and its flight did not come to an end"
+    if hello.outcome == "alert":
+        # To SSLv2 any alert of TLS is an answer: a server that spoke SSLv2 would have answered in it.
+        if hello.version == SSL_2 or hello.alert in (*REFUSING_ALERTS, *WEAK_ALERTS):
+            return "" if hello.alert not in WEAK_ALERTS or _one_family(hello) else _MIXED
+        return f"alert {hello.alert} finds fault with the hello, it does not refuse the offer"
+    if hello.outcome == "ssl2-error" and hello.version == SSL_2:
+        return "SSLv2 was spoken, if only to complain"
+    if hello.outcome not in WEAK_ENDS:
+        return f"{hello.outcome}{f' ({hello.detail})' if hello.detail else ''} is no refusal"
+    if hello.octets_received:
+        return "octets came and made no sense, then the connection ended"
+    if not after_stls and hello.quiet_seconds < max(QUIET_SECONDS, 0.9 * round_trip):
+        return "the connection ended so soon that it looks like a throttle"
+    if round_trip > CROSSING_SECONDS and hello.answer_seconds < 0.8 * round_trip:
+        return "the end was on its way before the hello could have arrived"
+    return "" if _one_family(hello) else _MIXED
+
+
+_MIXED = "the connection ended, and the offer mixed families of key exchanges: one of them may hide the others"
+
+
+def _one_family(hello: Hello) -> bool:
+    if hello.version == SSL_2:
+        return True
+    families = {BY_NUMBER[suite].family for suite in numbers(hello.suites) if suite in BY_NUMBER}
+    return len(families) == 1 and families <= {FAMILY_ECDHE_RSA, FAMILY_DHE, FAMILY_TLS13}
+
+
+def _unrepeated(
+    hellos: Sequence[Hello], weak: dict[tuple[object, ...], int], refusals: Sequence[Refusal], doubts: Sequence[Doubt]
+) -> list[Doubt]:
+    """Ends that came once only, or whose repetition was not believed."""
+    confirmed = {_offer_of(refusal.hello) for refusal in refusals}
+    told = {id(doubt.hello) for doubt in doubts}
+    return [
+        Doubt(hellos[position], "the connection ended once; once is what a fault on the way looks like")
+        for offer, position in weak.items()
+        if offer not in confirmed and id(hellos[position]) not in told
+    ]
+
+
+def _refusal(hello: Hello) -> Refusal:
+    return Refusal(
+        hello.version,
+        frozenset(numbers(hello.suites, 6 if hello.version == SSL_2 else 4)),
+        frozenset(numbers(hello.groups)),
+        frozenset(numbers(hello.signatures)),
+        hello,
+    )

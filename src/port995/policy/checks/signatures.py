@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signatures over the key exchange: MD5, SHA-1 and DSA must be refused."""
+
+from __future__ import annotations
+
+from ...probe.model import Observation
+from ...probe.tls.client_hello import TLS_1_2
+from ...probe.tls.signature_schemes import SCHEMES, name_of
+from ..belief import Evidence, Refusal
+from ..check import SIGNATURES, endpoint_check
+from ..hello import APPLIES, each_hello, refusal_words, unproven
+from ..model import Severity, Status
+from ..subject import EndpointSubject, Finding, seen_from
+from ..universe import KEY_TYPES, ephemeral
+
+WEAK = frozenset(scheme.number for scheme in SCHEMES if {"md5", "sha1", "dsa"} & set(scheme.weak))
+WEAK_12 = frozenset(scheme.number for scheme in SCHEMES if scheme.tls12 and scheme.number in WEAK)
+SIGNED = frozenset(suite.number for key in KEY_TYPES for suite in ephemeral(key))
+QUESTIONS = ("signatures-1.2",)
+
+
+@endpoint_check(
+    id="POP3S-SIG-001",
+    title="Weak signatures in the key exchange are refused",
+    severity=Severity.MEDIUM,
+    categories=("default", "safe", "vuln"),
+    rationale="Whoever finds a collision in time can be the server.",
+    remediation="Raise the security level of the server's TLS library (OpenSSL: SECLEVEL 1 or above).",
+    references=("RFC 9155", "RFC 9325 section 4.3", "CVE-2015-7575 (SLOTH)"),
+    applies=APPLIES,
+    asks=(SIGNATURES,),
+)
+@each_hello("TLSv1.2 signature", "alert", "eof")
+def weak_signatures(subject: EndpointSubject, seen: Observation, evidence: Evidence) -> Finding:
+    """Offered alone in TLS 1.2; TLS 1.3 has none of them (RFC 8446 section 4.2.3)."""
+    expected = "no signature with MD5, SHA-1 or DSA"
+    chosen = list(dict.fromkeys(name_of(h.signature) for h in evidence.answers if h.signature in WEAK and h.signature))
+    if not chosen and seen.tls is not None and seen.tls.signature_scheme in WEAK and seen.tls.signature_scheme:
+        chosen = [name_of(seen.tls.signature_scheme)]
+    if chosen:
+        shown = ", ".join(chosen)
+        return Finding(
+            Status.FAIL, f"expected {expected}, the server signed with {shown} {seen_from(seen)}",
+            expected, shown, tuple(f"signed with {one}" for one in chosen),
+        )  # fmt: skip
+    if any(_refuses_weak(refusal) for refusal in evidence.refusals):
+        return Finding(
+            Status.PASS, f"weak signatures were refused in TLS 1.2 {seen_from(seen)}", expected, "refused",
+            refusal_words(evidence, QUESTIONS),
+        )  # fmt: skip
+    other = next((hello for hello in evidence.answers if hello.question in QUESTIONS), None)
+    if other is not None:
+        signed = name_of(other.signature) if other.signature is not None else "a signature that was not read"
+        words = f"offered only weak signatures, the server answered with {signed}: it does not heed the list"
+        return Finding(Status.NOT_TESTED, f"{words} {seen_from(seen)}", expected, words)
+    return unproven(seen, evidence, "whether weak signatures are taken", QUESTIONS)
+
+
+def _refuses_weak(refusal: Refusal) -> bool:
+    return (
+        refusal.version == TLS_1_2
+        and refusal.of_signatures
+        and refusal.suites >= SIGNED
+        and refusal.signatures >= WEAK_12
+    )

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a profile to the questions that a probe asks: what would have to be refused for its checks to pass, in the
+fewest offers whose refusal still proves something.
+
+- One version per offer, since a server that takes the better of two says nothing of the other.
+- Below TLS 1.3 suites of one family of key exchanges per offer: a server that chooses a DHE suite and has no parameters
+  for it closes the connection, and everything else in that offer would seem refused with it.
+- Only what the profile forbids is offered, and a server that takes a suite is asked again without those that would show
+  the same weakness.
+- Before them a control: all suites of the first family, the good ones first, padded to the length of the longest other
+  hello. Its answer proves that size, extensions and path are no obstacle.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterable
+
+from ..probe.model import Mark, Question
+from ..probe.tls.cipher_suites import SSLV2_CIPHERS, CipherSuite, weaknesses
+from ..probe.tls.client_hello import (
+    SSL_2,
+    TLS_1_1,
+    TLS_1_2,
+    TLS_1_3,
+    Offer,
+    digits,
+    numbers,
+    write_hello,
+)
+from ..probe.tls.named_groups import FFDHE, GROUPS, HYBRID, MLKEM, NamedGroup
+from ..probe.tls.signature_schemes import SCHEMES
+from .check import GROUPS_ASKED, KEYS, POST_QUANTUM, SIGNATURES, SUITES_ASKED, VERSIONS
+from .profile import Profile
+from .registry import all_checks
+from .universe import COMMON_13, DHE_FAMILY, FIRST_FAMILY, GROUPS_12, GROUPS_13, KEY_TYPES, TLS13_SUITES, ephemeral
+from .universe import SIGNATURES as ALL_SIGNATURES
+
+COMMON = (0xC02F, 0xC02B, 0xC030, 0xC02C, 0xCCA8, 0xCCA9, 0xC013, 0xC009, 0xC014, 0xC00A, 0x009C, 0x002F)
+"""A short offer that nearly every server of TLS 1.2 takes; for those that do not answer long ones."""
+COMMON_GROUPS = (0x001D, 0x0017, 0x0018, 0x0019)
+
+WEAK_SIGNATURES: tuple[int, ...] = tuple(
+    scheme.number for scheme in SCHEMES if scheme.tls12 and {"md5", "sha1", "dsa"} & set(scheme.weak)
+)
+POST_QUANTUM_GROUPS: tuple[int, ...] = tuple(
+    group.number for group in GROUPS if group.kind in (HYBRID, MLKEM) and not group.deprecated
+)
+
+
+def compile_offers(profile: Profile) -> tuple[Question, ...]:
+    """The questions of a profile; none when no check of it asks any.
+
+    :returns: controls first, then questions in the order of asking
+    """
+    checks = {id_: check for id_, check in all_checks().items() if id_ in profile.checks}
+    asks = {word for check in checks.values() for word in check.asks}
+    forbidden = {word for check in checks.values() for word in check.forbids}
+    allowed = [
+        set(map(str, values))
+        for id_, check in checks.items()
+        if GROUPS_ASKED in check.asks and isinstance(values := profile.checks[id_].parameters["allowed"], (list, tuple))
+    ]
+    if not asks:
+        return ()
+    questions: list[Question] = []
+    if asks & {VERSIONS, SUITES_ASKED}:
+        questions += _old_versions(forbidden)
+    if SUITES_ASKED in asks:
+        questions += _forbidden_suites(forbidden)
+    if VERSIONS in asks:
+        questions.append(_ssl_2())
+    if KEYS in asks:
+        questions += _keys()
+    if GROUPS_ASKED in asks:
+        questions += _groups(lambda group: any(group.name not in names for names in allowed))
+    if POST_QUANTUM in asks:
+        questions.append(_tls_13("post-quantum", "post-quantum groups of TLS 1.3", COMMON_13, POST_QUANTUM_GROUPS))
+    if SIGNATURES in asks:
+        questions.append(_signatures())
+    longest = max(map(_length, questions), default=0)
+    return (*_controls(forbidden, longest), *questions)
+
+
+def _old_versions(forbidden: Collection[str]) -> list[Question]:
+    """TLS 1.1 and everything below it: a server of any of them answers, in its highest."""
+    return [
+        _below_13(f"old-{name}", f"TLS 1.1 and below, {title}", TLS_1_1, _old(family), forbidden)
+        for name, title, family in _FAMILIES
+    ]
+
+
+def _forbidden_suites(forbidden: Collection[str]) -> list[Question]:
+    questions = [
+        _below_13(
+            f"suites-{name}", f"suites that must not be, TLS 1.2, {title}", TLS_1_2, _weak(family, forbidden), forbidden
+        )
+        for name, title, family in _FAMILIES
+        if _weak(family, forbidden)
+    ]
+    weak_13 = _weak(TLS13_SUITES, forbidden)
+    if weak_13:
+        question = _tls_13("suites-1.3", "suites that must not be, TLS 1.3", _numbers(weak_13), GROUPS_13)
+        questions.append(dataclasses.replace(question, marks=_marks(weak_13, forbidden)))
+    return questions
+
+
+def _ssl_2() -> Question:
+    return Question("ssl2", "SSLv2", SSL_2, digits(tuple(SSLV2_CIPHERS), 6))
+
+
+def _groups(is_forbidden: Callable[[NamedGroup], bool]) -> list[Question]:
+    """Groups that must not be: below TLS 1.3 for each type of certificate, since its key has a group of its own."""
+    below = tuple(group.number for group in GROUPS if group.tls12 and group.kind != FFDHE and is_forbidden(group))
+    # A group that was only defined for the older versions is asked about in TLS 1.3 too: servers share one list.
+    above = tuple(group.number for group in GROUPS if is_forbidden(group))
+    per_key = [
+        dataclasses.replace(
+            _below_13(
+                f"groups-{key.lower()}", f"groups that must not be, TLS 1.2, {key} certificate", TLS_1_2,
+                ephemeral(key), (),
+            ),
+            groups=digits(below),
+            only_key=key,
+        )
+        for key in KEY_TYPES
+    ]  # fmt: skip
+    return [*per_key, _tls_13("groups-1.3", "groups that must not be, TLS 1.3", COMMON_13, above)]
+
+
+def _signatures() -> Question:
+    suites = [suite for key in KEY_TYPES for suite in ephemeral(key)]
+    question = _below_13("signatures-1.2", "signatures that must not be, TLS 1.2", TLS_1_2, suites, ())
+    return dataclasses.replace(question, signatures=digits(WEAK_SIGNATURES))
+
+
+def _keys() -> list[Question]:
+    """Whether there is a certificate with the other type of key."""
+    return [
+        dataclasses.replace(
+            _below_13(f"key-{key.lower()}", f"certificate with a key of type {key}", TLS_1_2, ephemeral(key), ()),
+            unless_key=key,
+        )
+        for key in KEY_TYPES
+    ]
+
+
+def _controls(forbidden: Collection[str], longest: int) -> list[Question]:
+    """Hellos that a server should answer, the most telling first."""
+    good_first = sorted(FIRST_FAMILY, key=lambda suite: (bool(weaknesses(suite) & set(forbidden)), not suite.aead))
+    good_dhe = [suite for suite in DHE_FAMILY if not weaknesses(suite) & {"null", "anonymous", "export", "rc4", "des"}]
+    purpose = "control: a good server answers"
+    first = _below_13("control-1.2", purpose, TLS_1_2, good_first, forbidden)
+    return [
+        dataclasses.replace(question, control=True)
+        for question in (
+            dataclasses.replace(first, pad_to=longest),
+            dataclasses.replace(_tls_13("control-1.3", purpose, COMMON_13, GROUPS_13), pad_to=longest),
+            dataclasses.replace(
+                first, id="control-short", suites=digits(COMMON), groups=digits(COMMON_GROUPS),
+                purpose="control: a short hello",
+            ),
+            _below_13("control-dhe", "control: a server of DHE suites alone answers", TLS_1_2, good_dhe, forbidden),
+            _below_13("control-old", "control: an old server answers", TLS_1_1, _old(FIRST_FAMILY), forbidden),
+        )
+    ]  # fmt: skip
+
+
+def _below_13(
+    id_: str, purpose: str, version: int, suites: Iterable[CipherSuite], forbidden: Collection[str]
+) -> Question:
+    offered = tuple(suites)
+    return Question(
+        id_,
+        purpose,
+        version,
+        digits(_numbers(offered)),
+        digits(GROUPS_12),
+        digits(ALL_SIGNATURES) if version == TLS_1_2 else "",
+        marks=_marks(offered, forbidden),
+    )
+
+
+def _tls_13(id_: str, purpose: str, suites: tuple[int, ...], groups: tuple[int, ...]) -> Question:
+    """With an empty key share: the answer is a HelloRetryRequest that names suite and group."""
+    return Question(id_, purpose, TLS_1_3, digits(suites), digits(groups), digits(ALL_SIGNATURES), "empty")
+
+
+def _marks(suites: Iterable[CipherSuite], words: Collection[str]) -> tuple[Mark, ...]:
+    offered = tuple(suites)
+    found = ((word, tuple(suite.number for suite in offered if word in weaknesses(suite))) for word in sorted(words))
+    return tuple(Mark(word, digits(shown)) for word, shown in found if shown)
+
+
+def _weak(suites: Iterable[CipherSuite], words: Collection[str]) -> list[CipherSuite]:
+    return [suite for suite in suites if weaknesses(suite) & set(words)]
+
+
+def _old(suites: Iterable[CipherSuite]) -> list[CipherSuite]:
+    """Those that exist below TLS 1.2."""
+    return [suite for suite in suites if suite.minimum_version < TLS_1_2]
+
+
+def _numbers(suites: Iterable[CipherSuite]) -> tuple[int, ...]:
+    return tuple(suite.number for suite in suites)
+
+
+def _length(question: Question) -> int:
+    size = 6 if question.version == SSL_2 else 4
+    groups = numbers(question.groups)
+    offer = Offer(
+        question.version,
+        numbers(question.suites, size),
+        # One more where the certificate's own group may be appended.
+        (*groups, 0) if question.only_key else groups,
+        numbers(question.signatures),
+        question.key_share,
+    )
+    return len(write_hello(offer).octets)
+
+
+_FAMILIES = (
+    ("ecdhe-rsa", "RSA and ECDHE key exchange", FIRST_FAMILY),
+    ("dhe", "DHE key exchange", DHE_FAMILY),
+)

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask one server all the questions of a profile, in the fewest hellos that still prove something.
+
+First a control that a good server answers; then each question. A suite that was chosen settles the words it is marked
+with; the suites that would show nothing new are left out and the rest is offered again, until nothing is left or the
+server refuses. An end of the connection is weaker than an alert: it may be a fault on the way, so it is asked again at
+the end, behind an answered control, and believed only when it comes twice (`port995.policy.belief` has the rules). The
+caller makes its session last: it is the answered control after all.
+
+Hellos go one after the other: what a server sees of us is one client, and a slow one. Python 3.9, standard library
+only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import dataclasses
+import time
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
+
+from ..model import Hello, Question
+from .certificate_key import CertificateKey, key_of
+from .client_hello import SSL_2, SSL_3, TLS_1_1, TLS_1_2, Offer, numbers
+from .exchange import Line, say_hello
+
+WEAK = ("eof", "reset", "timeout", "early", "not-connected", "no-stls")
+"""Outcomes that a fault on the way gives too: asked once more."""
+WEAK_ALERTS = (80,)
+"""internal_error: what a server says when it broke, for whatever reason."""
+ROUNDS = 2
+"""Times that one offer is asked at the most."""
+MAX_CHUNK = 60
+"""Suites in one offer for a server that does not answer long ones; some fail beyond 64, some beyond 128."""
+BACK_OFF = (0.5, 1.0, 2.0)
+"""Seconds to wait after the first, second, third connect in a row that failed; then it is given up."""
+MIN_TIMEOUT, SLOW = 2.0, 20.0
+"""Once a server has answered, others of its answers are waited for this many times as long, at least so long."""
+
+
+@dataclasses.dataclass
+class Heard:
+    """What was said so far; filled in as it goes, so that an interruption loses nothing."""
+
+    hellos: List[Hello] = dataclasses.field(default_factory=list)
+    certificates: List[str] = dataclasses.field(default_factory=list)
+    """Each leaf once, base64 of its DER."""
+    ended: str = ""
+    """Why it ended before all was asked; empty: all was asked."""
+
+
+class _GiveUp(Exception):
+    """Nothing more can be asked.
+
+    :param why: said in the observation
+    """
+
+
+def answered(hello: Hello) -> bool:
+    """Whether the server took the offer: its flight came to the end."""
+    return hello.complete and hello.outcome in ("server-hello", "hello-retry-request")
+
+
+class Interrogation:
+    """Ask the questions of one endpoint.
+
+    :param line: makes connections
+    :param questions: in the order of asking; controls first
+    :param server_name: sent as SNI where a question says so; ``None``: there is none
+    :param stls: over STLS instead of TLS from the first octet
+    :param timeout: seconds for one answer
+    :param budget: hellos at the most
+    :param heard: what was said is put here
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        questions: Sequence[Question],
+        server_name: Optional[str],
+        stls: bool,
+        timeout: float,
+        budget: int,
+        heard: Heard,
+        end_at: Callable[[], float],
+    ) -> None:
+        self._line, self._questions, self._stls, self._heard, self._end_at = line, questions, stls, heard, end_at
+        self._name, self._timeout, self._budget = server_name, timeout, budget
+        self._keys: Dict[str, CertificateKey] = {}
+        """Of each certificate that was shown, the first first; Edwards keys go with ECDSA suites (RFC 8422)."""
+        self._chunk: Optional[int] = None
+        self._shown: Set[str] = set()
+        self._versions: Set[int] = set()
+        self._failures = 0
+        self._learned = False
+        self._slowest: Optional[float] = None
+
+    async def run(self) -> None:
+        """Ask everything; what stands in the way is said in `Heard.ended`."""
+        try:
+            control = await self._controls()
+            for question in self._questions:
+                if not question.control and not self._needless(question):
+                    await self._ask(question)
+            await self._again(control)
+        except _GiveUp as given_up:
+            self._heard.ended = str(given_up)
+
+    async def _controls(self) -> Question:
+        """Ask the controls until one is answered, the first of them with the longest offer."""
+        first_refused = False
+        for question in self._questions:
+            if not question.control:
+                continue
+            hello = await self._say(question, question.version, numbers(question.suites))
+            if hello.outcome in ("not-tls", "no-stls") or (hello.outcome == "early" and hello.octets_received):
+                raise _GiveUp("the service does not speak TLS here: %s" % hello.outcome)
+            if answered(hello):
+                short = not question.pad_to
+                if first_refused and short and question.version == TLS_1_2:
+                    self._chunk = MAX_CHUNK
+                return question
+            first_refused = True
+        raise _GiveUp("no hello was answered")
+
+    def _needless(self, question: Question) -> bool:
+        if question.unless_key:
+            return not self._keys or next(iter(self._keys)) == question.unless_key
+        return bool(question.only_key) and bool(self._keys) and question.only_key not in self._keys
+
+    async def _ask(self, question: Question) -> None:
+        """Ask a question at its version, and at those below that a refusal does not cover."""
+        version = question.version
+        while True:
+            await self._walk(question, version)
+            spoken = [one for one in self._versions if SSL_3 <= one <= version]
+            if version > TLS_1_1 or version == SSL_2 or not spoken or max(spoken) == SSL_3:
+                return
+            version = max(spoken) - 1
+
+    async def _walk(self, question: Question, version: int) -> None:
+        """Offer the suites until the server refuses, or nothing new could be shown any more."""
+        for chunk in self._chunks(numbers(question.suites, 6 if version == SSL_2 else 4)):
+            settled = version in self._versions
+            while True:
+                suites = self._unsettled(question, chunk) if settled and question.marks else chunk
+                if not suites:
+                    break
+                hello = await self._say(question, version, suites)
+                if not (answered(hello) and question.marks and self._learned):
+                    break
+                # An answer settles the version that was offered: it is spoken, or the server's highest is below it.
+                settled = True
+
+    def _chunks(self, suites: Tuple[int, ...]) -> List[Tuple[int, ...]]:
+        size = self._chunk or max(1, len(suites))
+        return [suites[at : at + size] for at in range(0, len(suites), size)]
+
+    def _unsettled(self, question: Question, suites: Tuple[int, ...]) -> Tuple[int, ...]:
+        """The suites that would still show something new."""
+        new: Set[int] = set()
+        for mark in question.marks:
+            if mark.word not in self._shown:
+                new.update(numbers(mark.suites))
+        return tuple(suite for suite in suites if suite in new)
+
+    async def _again(self, control: Question) -> None:
+        """Ask once more what only an end of the connection answered, behind an answered control."""
+        for _round in range(1, ROUNDS):
+            weak = self._weak()
+            if not weak:
+                return
+            await self._say(control, control.version, numbers(control.suites))
+            for question, hello in weak:
+                if question.control:
+                    continue
+                size = 6 if hello.version == SSL_2 else 4
+                repeated = await self._say(question, hello.version, numbers(hello.suites, size))
+                if answered(repeated) and question.marks and self._learned:
+                    # The first end was no refusal: go on as after a first answer.
+                    await self._walk(question, hello.version)
+
+    def _weak(self) -> List[Tuple[Question, Hello]]:
+        """Offers whose only answer was a weak one, each once, in the order of asking."""
+        by_id = {question.id: question for question in self._questions}
+        count: Dict[Tuple[str, int, str], List[Hello]] = {}
+        for hello in self._heard.hellos:
+            count.setdefault((hello.question, hello.version, hello.suites), []).append(hello)
+        return [
+            (by_id[key[0]], said[0])
+            for key, said in count.items()
+            if len(said) == 1 and (said[0].outcome in WEAK or said[0].alert in WEAK_ALERTS)
+        ]
+
+    async def _say(self, question: Question, version: int, suites: Tuple[int, ...]) -> Hello:
+        if len(self._heard.hellos) >= self._budget:
+            raise _GiveUp("the budget of %d hellos is used up" % self._budget)
+        if time.monotonic() >= self._end_at():
+            raise _GiveUp("the endpoint's time is used up")
+        groups = numbers(question.groups)
+        own = self._keys[question.only_key].group if question.only_key in self._keys else None
+        if own is not None:
+            groups = (*(one for one in groups if one != own), own)
+        name = self._name if question.server_name else None
+        # The hellos that this one stands for carry the name too.
+        pad_to = question.pad_to + (len(name) + 9 if name else 0) if question.pad_to else 0
+        offer = Offer(version, suites, groups, numbers(question.signatures), question.key_share, name, pad_to)
+        timeout = self._timeout
+        if self._slowest is not None:
+            timeout = min(timeout, max(MIN_TIMEOUT, SLOW * self._slowest))
+        hello, leaf = await say_hello(self._line, question, offer, self._stls, timeout, self._end_at())
+        if leaf:
+            hello = self._remember(hello, leaf)
+        self._heard.hellos.append(hello)
+        self._learn(question, hello)
+        await self._mind_failures(hello)
+        return hello
+
+    def _remember(self, hello: Hello, leaf: bytes) -> Hello:
+        text = base64.b64encode(leaf).decode("ascii")
+        if text not in self._heard.certificates:
+            self._heard.certificates.append(text)
+        key = key_of(leaf)
+        self._keys.setdefault("ECDSA" if key.type == "EDDSA" else key.type, key)
+        return dataclasses.replace(hello, certificate=self._heard.certificates.index(text))
+
+    def _learn(self, question: Question, hello: Hello) -> None:
+        self._learned = False
+        if not answered(hello) or hello.answered_version is None:
+            return
+        self._slowest = max(self._slowest or 0.0, hello.answer_seconds)
+        words = {mark.word for mark in question.marks if hello.suite in numbers(mark.suites)}
+        self._learned = hello.answered_version not in self._versions or not words <= self._shown
+        self._versions.add(hello.answered_version)
+        self._shown |= words
+
+    async def _mind_failures(self, hello: Hello) -> None:
+        """Back off from a server that stops taking connections, then leave it alone."""
+        if hello.outcome not in ("not-connected", "early"):
+            self._failures = 0
+            return
+        if len(self._heard.hellos) == 1 and hello.outcome == "not-connected":
+            raise _GiveUp("the port is not open")
+        self._failures += 1
+        if self._failures > len(BACK_OFF):
+            raise _GiveUp("%d connections in a row failed: a throttle or a ban" % self._failures)
+        await asyncio.sleep(min(BACK_OFF[self._failures - 1], max(0.0, self._end_at() - time.monotonic())))
