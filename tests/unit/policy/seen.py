@@ -22,15 +22,17 @@ from port995.probe.model import (
     TlsSession,
     Vantage,
 )
+from port995.probe.tls.canaries import NAMES
 
 from .certificates import NAME, NOW, anchors, chain, good_leaf
+from .hellos import good_hellos
 
 RUN = "0" * 32
 BASELINE = load_profile("baseline")
 
-INSIDE = Vantage("office", "inside", families=(4,))
-OUTSIDE = Vantage("internet", "outside", families=(4,))
-CONTROLLER = Vantage("controller", families=(4,))
+INSIDE = Vantage("office", "inside", families=(4,), canaries=NAMES)
+OUTSIDE = Vantage("internet", "outside", families=(4,), canaries=NAMES)
+CONTROLLER = Vantage("controller", families=(4,), canaries=NAMES)
 
 OPEN = TcpConnect("open", "syn-ack")
 CLOSED = TcpConnect("closed", "conn-refused", "ECONNREFUSED")
@@ -90,13 +92,15 @@ def session(
         tls=good_tls(),
         pop3=GOOD_POP3,
         connections=(Connection("TLS and POP3 session", address or "", aim.port, source),),
+        hellos=good_hellos(chain(good_leaf())[0]),
+        hello_certificates=chain(good_leaf())[:1],
     )
     return dataclasses.replace(seen, **changes)
 
 
 def unanswered(tcp: TcpConnect, *args: Any, **options: Any) -> Observation:
     """A session that never was: the port is closed or filtered."""
-    return session(*args, **{"tcp": tcp, "tls": None, "pop3": None, **options})
+    return session(*args, **{"tcp": tcp, "tls": None, "pop3": None, "hellos": (), **options})
 
 
 def companion(
@@ -120,7 +124,7 @@ def companion(
 
 
 def refused_companion(*args: Any, **options: Any) -> Observation:
-    return companion(*args, **{"tcp": CLOSED, "tls": None, "clear": None, **options})
+    return companion(*args, **{"tcp": CLOSED, "tls": None, "clear": None, "hellos": (), **options})
 
 
 def judged(
