@@ -21,6 +21,7 @@ try:
         RunRequest,
         VantagePlan,
         begin,
+        questions_of,
     )
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.inventory import (
         merge_targets,
@@ -28,6 +29,7 @@ try:
     )
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.libraries import LibraryMissing
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.model import HostPlan
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.codec import to_json
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.model import Target
 except (ImportError, SyntaxError) as error:  # An older Python; `require_python` says so.
     IMPORT_ERROR: Exception | None = error
@@ -83,14 +85,16 @@ class ActionModule(ActionBase):
                 "checks": {"type": "str", "default": ""},
                 "ca_file": {"type": "path"},
                 "vantages": VANTAGE,
+                "depth": {"type": "str", "choices": ["port", "session", "gate"], "default": "gate"},
                 "partial": {"type": "bool", "default": False},
                 "deadline": {"type": "float"},
+                "same_for_all": {"type": "list", "elements": "str", "default": []},
             }
         )
         self._require_one_run(task_vars or {})
         plan: list[HostPlan] = []
         targets: list[Target] = []
-        for host, wanted in self._population(task_vars or {}):
+        for host, wanted in self._population(task_vars or {}, given["same_for_all"]):
             plan.append(host)
             targets += wanted
         if not plan:
@@ -110,6 +114,7 @@ class ActionModule(ActionBase):
             given["deadline"],
         )
         try:
+            questions = questions_of(request.profile, request.checks, given["depth"])
             run = begin(request, plan, merged, notes)
         except (*RequestError, LibraryMissing) as problem:
             raise AnsibleActionFail(f"Nothing was probed: {problem}") from problem
@@ -121,6 +126,8 @@ class ActionModule(ActionBase):
             out=str(out),
             run_id=run.header.run_id,
             targets=[_arguments(one) for one in merged],
+            depth=given["depth"] if questions or given["depth"] != "gate" else "session",
+            questions=[to_json(question) for question in questions],
             journals={name: str(out / run.journal_path(name).name) for name in names},
             counts={
                 "hosts": len(plan),
@@ -150,14 +157,30 @@ class ActionModule(ActionBase):
                 " play; audit_concurrency sets how many endpoints are looked at together."
             )
 
-    def _population(self, task_vars: Mapping[str, Any]) -> Iterator[tuple[HostPlan, tuple[Target, ...]]]:
-        """Every host of the inventory; those that the play leaves out are excluded and have no targets."""
+    def _population(
+        self, task_vars: Mapping[str, Any], same: list[str]
+    ) -> Iterator[tuple[HostPlan, tuple[Target, ...]]]:
+        """Every host of the inventory; those that the play leaves out are excluded and have no targets.
+
+        :param same: variables that every host must have alike
+        :raises AnsibleActionFail: a host has one of them another way than the first
+        """
         hostvars = task_vars["hostvars"]
         playing = set(task_vars.get("ansible_play_hosts_all", ()))
+        first: tuple[str, dict[str, str]] | None = None
         for name in dict.fromkeys(str(host) for host in task_vars["groups"]["all"]):
             if name not in playing:
                 yield HostPlan(name, None, (), "outside of the play or of --limit"), ()
                 continue
+            settings = _settings(hostvars, name, same)
+            first = first or (name, settings)
+            for variable in same:
+                one, other = first[1].get(variable, "not set"), settings.get(variable, "not set")
+                if one != other:
+                    raise AnsibleActionFail(
+                        f"Nothing was probed: {variable} is {one[:80]} for {first[0]} and {other[:80]} for {name}, and"
+                        " a run has it once. Set it for all hosts (group_vars/all), or with -e."
+                    )
             variables, problems, blind = self._variables(hostvars, name)
             host, wanted = plan_host(name, variables)
             # What could not be read may be the address: probing another one would tell about somebody else.
@@ -180,6 +203,22 @@ class ActionModule(ActionBase):
                 problems.append(f"{variable}: {_words(error)}")
                 blind = blind or variable not in SHOWN_ONLY
         return variables, problems, blind
+
+
+def _settings(hostvars: Any, name: str, wanted: list[str]) -> dict[str, str]:
+    """Those of the wanted variables that the inventory gives to a host, as they are shown."""
+    try:
+        own = hostvars[name]
+        present = [variable for variable in wanted if variable in own]
+    except Exception:  # noqa: BLE001 - the host's own problem; `_variables` tells it
+        return {}
+    found = {}
+    for variable in present:
+        try:
+            found[variable] = ascii(plain(own[variable]))
+        except Exception as error:  # noqa: BLE001 - where all hosts have it so, the role's own check has failed
+            found[variable] = _words(error)
+    return found
 
 
 def _arguments(target: Target) -> dict[str, Any]:

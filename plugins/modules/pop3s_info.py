@@ -92,7 +92,7 @@ options:
   endpoint_timeout:
     description: Seconds for one service of one endpoint.
     type: float
-    default: 30.0
+    default: 60.0
   deadline:
     description:
       - Seconds for the whole call. What is left then is in the journal as not tested.
@@ -102,10 +102,38 @@ options:
     type: int
     default: 200
   depth:
-    description: V(session), or V(port) for the state of the port only.
+    description:
+      - V(port) looks at the state of the port only, V(session) makes one TLS and POP3 session, V(gate) sends the
+        ClientHellos that O(questions) ask for and then makes it.
     type: str
-    choices: [port, session]
+    choices: [port, session, gate]
     default: session
+  questions:
+    description:
+      - What to ask for O(depth=gate), as M(port995.pop3s.pop3s_plan) makes it of a profile.
+    type: list
+    elements: dict
+    default: []
+  hello_budget:
+    description: Hellos for one service of one endpoint at the most.
+    type: int
+    default: 80
+  per_address:
+    description: Connections to one IP address at one time.
+    type: int
+    default: 2
+  address_connections:
+    description:
+      - Connections to one IP address within O(address_seconds). No limit when it is absent.
+      - fail2ban's aggressive Dovecot filter, as Debian sets it, lets 4 in 600 seconds pass.
+    type: int
+  address_seconds:
+    description: The span of time that O(address_connections) is for.
+    type: float
+    default: 600.0
+  rate:
+    description: Connections per second of the whole call. No limit when it is absent.
+    type: float
   journal:
     description:
       - File on the machine that looks, to which observations are appended as JSON lines.
@@ -241,7 +269,11 @@ import uuid
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.codec import observation_to_json
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.codec import (
+    CodecError,
+    decode,
+    observation_to_json,
+)
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.engine import (
     OptionsError,
     ScanOptions,
@@ -249,7 +281,7 @@ from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.engin
     run_scan,
 )
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.journal import JournalWriter, sha256_of
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.model import Target
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.model import Question, Target
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.version import __version__
 
 MAX_ROWS = 1000
@@ -263,6 +295,11 @@ OPTION_NAMES = (
     "deadline",
     "concurrency",
     "depth",
+    "hello_budget",
+    "per_address",
+    "address_connections",
+    "address_seconds",
+    "rate",
 )
 
 
@@ -270,7 +307,7 @@ def argument_spec():
     """The module's options."""
     seconds = {name: {"type": "float", "default": value} for name, value in (
         ("resolve_timeout", 5.0), ("connect_timeout", 5.0), ("tls_timeout", 10.0), ("pop3_timeout", 10.0),
-        ("endpoint_timeout", 30.0),
+        ("endpoint_timeout", 60.0), ("address_seconds", 600.0),
     )}
     return dict(
         targets=dict(type="list", elements="dict", required=True, options=dict(
@@ -285,7 +322,12 @@ def argument_spec():
         source_addresses=dict(type="list", elements="str", default=[]),
         deadline=dict(type="float"),
         concurrency=dict(type="int", default=200),
-        depth=dict(type="str", choices=["port", "session"], default="session"),
+        depth=dict(type="str", choices=["port", "session", "gate"], default="session"),
+        questions=dict(type="list", elements="dict", default=[]),
+        hello_budget=dict(type="int", default=80),
+        per_address=dict(type="int", default=2),
+        address_connections=dict(type="int"),
+        rate=dict(type="float"),
         journal=dict(type="path"),
         journal_dest=dict(type="path"),
         vantage_name=dict(type="str", default="controller"),
@@ -344,8 +386,14 @@ def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
     run_id = params["run_id"] or uuid.uuid4().hex
+    try:
+        questions = tuple(decode(Question, question) for question in params["questions"])
+    except CodecError as error:
+        module.fail_json(msg="questions can't be read (%s): take them from port995.pop3s.pop3s_plan" % error)
     options = ScanOptions(
-        source_addresses=tuple(params["source_addresses"]), **{name: params[name] for name in OPTION_NAMES}
+        source_addresses=tuple(params["source_addresses"]),
+        questions=questions,
+        **{name: params[name] for name in OPTION_NAMES}
     )
     path = params["journal"]
     temporary = not path

@@ -58,6 +58,11 @@ options:
       host:
         description: Inventory host to run on. The controller when it is absent. Read by the role, not by this module.
         type: str
+  depth:
+    description: How deep will be looked; V(gate) makes questions of the profile. See M(port995.pop3s.pop3s_info).
+    type: str
+    choices: [port, session, gate]
+    default: gate
   partial:
     description: Excluded hosts do not make the run incomplete.
     type: bool
@@ -65,6 +70,13 @@ options:
   deadline:
     description: Seconds that each vantage gets, for the record.
     type: float
+  same_for_all:
+    description:
+      - Variables that a run has once. Fails when the inventory gives one of them to the hosts of the play in different
+        ways, since Ansible would take that of the first host, and another order of the hosts would have another result.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
@@ -113,6 +125,16 @@ run_id:
   sample: 5f0c1f0c6bb84d0f9a5a3f6c0e1d2b3a
 targets:
   description: Services to look at, as M(port995.pop3s.pop3s_info) takes them.
+  returned: success
+  type: list
+  elements: dict
+depth:
+  description: O(depth), or V(session) where the chosen checks ask nothing.
+  returned: success
+  type: str
+  sample: gate
+questions:
+  description: What has to be asked for the chosen checks, as M(port995.pop3s.pop3s_info) takes it.
   returned: success
   type: list
   elements: dict

@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin
+from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin, questions_of
 from ..evidence.conclude import Conclusion, conclude
 from ..evidence.run_folder import RunError, RunFolder
 from ..nmap.target_syntax import TypedTarget
@@ -20,6 +20,7 @@ from ..policy.model import Exit, HostPlan, Intent, Severity
 from ..probe.engine import OptionsError, ScanOptions, local_vantage, run_scan
 from ..probe.journal import JournalWriter
 from ..probe.model import Observation, Target, Vantage
+from ..probe.options import GATE, SESSION
 from ..probe.version import __version__
 from ..report.escape import visible
 from ..report.terminal import render
@@ -58,7 +59,7 @@ def audit(
     proxy_protocol: given.ProxyProtocol = None,
     families: given.Families = "auto",
     source: given.Source = None,
-    depth: given.Depth = "session",
+    depth: given.Depth = "gate",
     side: Annotated[
         str,
         typer.Option(
@@ -66,6 +67,10 @@ def audit(
         ),
     ] = "undeclared",
     concurrency: given.Concurrency = given.DEFAULTS.concurrency,
+    hello_budget: given.HelloBudget = given.DEFAULTS.hello_budget,
+    per_address: given.PerAddress = given.DEFAULTS.per_address,
+    pace: given.Pace = None,
+    rate: given.Rate = None,
     deadline: given.Deadline = None,
     resolve_timeout: given.ResolveTimeout = given.DEFAULTS.resolve_timeout,
     connect_timeout: given.ConnectTimeout = given.DEFAULTS.connect_timeout,
@@ -110,10 +115,15 @@ def audit(
     """
     if side not in SIDES:
         stop(Exit.USAGE, f"--side is one of {', '.join(SIDES)}, not {side!a}")
+    try:
+        questions = questions_of(profile, checks, depth)
+    except RequestError as error:
+        stop(Exit.USAGE, str(error))
     options = given.checked(
         ScanOptions(
             families, tuple(source or ()), resolve_timeout, connect_timeout, tls_timeout, pop3_timeout,
-            endpoint_timeout, deadline, concurrency, depth,
+            endpoint_timeout, deadline, concurrency, depth if questions or depth != GATE else SESSION, questions,
+            hello_budget, per_address, *given.pace_of(pace), rate,
         )  # fmt: skip
     )
     if inventory is not None:

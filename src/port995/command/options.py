@@ -15,7 +15,7 @@ from ..probe.model import Target
 from ..probe.options import OptionsError, ScanOptions
 from .ending import stop
 
-TARGETS, PORTS, LOOKING, TIMES = "Targets", "Ports", "How to look", "Deadlines"
+TARGETS, PORTS, LOOKING, MANNERS, TIMES = "Targets", "Ports", "How to look", "Manners", "Deadlines"
 
 Targets = Annotated[
     Optional[list[str]],
@@ -69,7 +69,30 @@ Source = Annotated[
 ]
 Depth = Annotated[
     str,
-    typer.Option("--depth", metavar="port|session", help="Port state only, or a session.", rich_help_panel=LOOKING),
+    typer.Option(
+        "--depth",
+        metavar="port|session|gate",
+        help="Port state only, one session, or all that the profile wants refused and a session.",
+        rich_help_panel=LOOKING,
+    ),
+]
+HelloBudget = Annotated[
+    int, typer.Option("--hello-budget", min=1, help="Hellos for one service at the most.", rich_help_panel=MANNERS)
+]
+PerAddress = Annotated[
+    int, typer.Option("--per-address", min=1, help="Connections to one address at a time.", rich_help_panel=MANNERS)
+]
+Pace = Annotated[
+    Optional[str],
+    typer.Option(
+        "--pace",
+        metavar="N/SECONDS",
+        help="Connections to one address within so many seconds; 4/600 passes fail2ban's aggressive filter.",
+        rich_help_panel=MANNERS,
+    ),
+]
+Rate = Annotated[
+    Optional[float], typer.Option("--rate", help="Connections per second of the run.", rich_help_panel=MANNERS)
 ]
 Concurrency = Annotated[
     int, typer.Option("--concurrency", min=1, help="Endpoints in flight.", rich_help_panel=LOOKING)
@@ -118,6 +141,17 @@ def planned(
     if not targets:
         stop(Exit.USAGE, "; ".join(host.problems))
     return host, targets
+
+
+def pace_of(text: str | None) -> tuple[int | None, float]:
+    """``N/SECONDS`` as connections and seconds; ends with exit code 2 for anything else."""
+    if text is None:
+        return None, DEFAULTS.address_seconds
+    count, _, seconds = text.partition("/")
+    try:
+        return int(count), float(seconds)
+    except ValueError:
+        stop(Exit.USAGE, f"--pace is {text!a}, expected connections/seconds, for example 4/600")
 
 
 def checked(options: ScanOptions) -> ScanOptions:

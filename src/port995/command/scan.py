@@ -12,12 +12,14 @@ from typing import Annotated, Optional
 
 import typer
 
+from ..evidence.begin import RequestError, questions_of
 from ..policy.inventory import merge_targets
 from ..policy.model import Exit, Intent
 from ..probe.codec import observation_to_json
 from ..probe.engine import OptionsError, ScanOptions, local_vantage, run_scan
 from ..probe.journal import JournalWriter
 from ..probe.model import Observation, Pop3Dialogue
+from ..probe.tls.interrogation import answered
 from ..probe.version import __version__
 from ..report.escape import visible
 from . import options as given
@@ -41,12 +43,20 @@ def scan(
     source: given.Source = None,
     depth: given.Depth = "session",
     concurrency: given.Concurrency = given.DEFAULTS.concurrency,
+    hello_budget: given.HelloBudget = given.DEFAULTS.hello_budget,
+    per_address: given.PerAddress = given.DEFAULTS.per_address,
+    pace: given.Pace = None,
+    rate: given.Rate = None,
     deadline: given.Deadline = None,
     resolve_timeout: given.ResolveTimeout = given.DEFAULTS.resolve_timeout,
     connect_timeout: given.ConnectTimeout = given.DEFAULTS.connect_timeout,
     tls_timeout: given.TlsTimeout = given.DEFAULTS.tls_timeout,
     pop3_timeout: given.Pop3Timeout = given.DEFAULTS.pop3_timeout,
     endpoint_timeout: given.EndpointTimeout = given.DEFAULTS.endpoint_timeout,
+    profile: Annotated[
+        str,
+        typer.Option("--profile", help="Profile that the depth gate asks for.", rich_help_panel=given.LOOKING),
+    ] = "baseline",
     journal: Annotated[
         Optional[Path],
         typer.Option("-oJ", "--journal", help="Append observations to this file as JSON lines; -: print them."),
@@ -65,10 +75,15 @@ def scan(
     )
     if not aims:
         stop(Exit.USAGE, "no targets: give some, or a file of them with -iL")
+    try:
+        questions = questions_of(profile, "", depth)
+    except RequestError as error:
+        stop(Exit.USAGE, str(error))
     options = given.checked(
         ScanOptions(
             families, tuple(source or ()), resolve_timeout, connect_timeout, tls_timeout, pop3_timeout,
-            endpoint_timeout, deadline, concurrency, depth,
+            endpoint_timeout, deadline, concurrency, depth, questions, hello_budget, per_address, *given.pace_of(pace),
+            rate,
         )  # fmt: skip
     )
     for note in notes:
@@ -131,6 +146,10 @@ def line_of(seen: Observation) -> str:
     if seen.plaintext is not None:
         words.append(f"not TLS: {visible(seen.plaintext, 80)!r}")
     words += _dialogue("clear text", seen.clear)
+    if seen.hellos:
+        taken = sum(answered(hello) for hello in seen.hellos)
+        ended = f" ({visible(seen.hellos_ended, 120)})" if seen.hellos_ended else ""
+        words.append(f"{len(seen.hellos)} hellos, {taken} answered{ended}")
     if seen.tls is not None:
         tls = seen.tls
         told = f"{tls.version} {tls.cipher_suite} chain of {len(tls.certificates)}"

@@ -14,15 +14,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..policy.model import HostPlan
+from ..policy.offers import compile_offers
 from ..policy.profile import Profile, ProfileError, load_profile
 from ..policy.registry import SelectionError, select
 from ..policy.trust import TrustError, load_anchors
-from ..probe.model import Target
+from ..probe.model import Question, Target
+from ..probe.options import GATE
 from ..probe.version import __version__
 from ..report.run_header import RunHeader, VantagePlan
 from .run_folder import RunError, RunFolder, create_run
 
-__all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "profile_of"]
+__all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "profile_of", "questions_of"]
 
 LIBRARIES = ("cryptography", "junit-xml", "PyYAML", "ansible-core")
 DEFAULT_PARENT = Path("port995-runs")
@@ -101,7 +103,17 @@ def profile_of(name: str, checks: str) -> Profile:
     :raises SelectionError: as `begin`
     """
     profile = load_profile(name)
-    return profile.narrowed(select(checks)) if checks else profile
+    return profile.narrowed(select(checks, profile.checks)) if checks else profile
+
+
+def questions_of(profile: str, checks: str, depth: str) -> tuple[Question, ...]:
+    """What a probe has to ask for the chosen checks.
+
+    :param depth: only ``gate`` asks
+    :raises ProfileError: as `begin`
+    :raises SelectionError: as `begin`
+    """
+    return compile_offers(profile_of(profile, checks)) if depth == GATE else ()
 
 
 def library_versions() -> dict[str, str]:

@@ -177,7 +177,7 @@ def _profile(run: RunFolder) -> Profile:
         raise RunError(f"{run.path / PROFILE} is not the profile of this run: restore it, or run the audit again")
     try:
         profile = read_profile(raw, str(run.path / PROFILE))
-        return profile.narrowed(select(run.header.checks)) if run.header.checks else profile
+        return profile.narrowed(select(run.header.checks, profile.checks)) if run.header.checks else profile
     except (ProfileError, SelectionError) as error:
         raise RunError(f"the profile of the run can't be used: {error}") from error
 
