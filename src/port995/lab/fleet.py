@@ -28,6 +28,8 @@ class LabHost:
     """``stls``, ``login`` (clear-text login offered), ``none``."""
     certificate: str = "good"
     """``good``, ``expired``, ``other-name``, ``other-ca``."""
+    protocol: str = "current"
+    """``current`` (TLS 1.2 and 1.3, authenticated encryption only), ``old`` (TLS 1.0 on, all its library has)."""
 
     @property
     def server_name(self) -> str:
@@ -45,6 +47,7 @@ FLEET = (
     LabHost("refuses", "127.0.95.7", intent="closed", pop3s="none", pop3="none"),
     LabHost("no-listener", "127.0.95.8", pop3s="none", pop3="none"),
     LabHost("clear-text-110", "127.0.95.9", pop3="login"),
+    LabHost("old-protocol", "127.0.95.10", protocol="old"),
 )
 
 

@@ -9,6 +9,7 @@ import functools
 import socket
 import ssl
 import threading
+import warnings
 from pathlib import Path
 from types import TracebackType
 
@@ -110,7 +111,7 @@ class Lab:
             name = f"someone-else.{DOMAIN}" if host.certificate == "other-name" else host.server_name
             authority = foreign if host.certificate == "other-ca" else trusted
             files = write_leaf(self.folder, authority, name, now, expired=host.certificate == "expired")
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context = _context(host.protocol)
             context.load_cert_chain(*files)
         stls = Behaviour(stls=context, clear_text_login=host.pop3 == "login")
         pop3s = {
@@ -131,7 +132,7 @@ class Lab:
             listener.close()
             raise LabError(
                 f"the lab can't have {address} port {port} ({error.strerror}): choose another --base-port; elsewhere"
-                " than on Linux first add 127.0.95.1 to 127.0.95.9 to their loopback interface"
+                " than on Linux first add 127.0.95.1 to 127.0.95.10 to their loopback interface"
             ) from error
         if behaviour is None:
             # Bound and not listening: the kernel refuses, and nobody else can take the port meanwhile.
@@ -141,3 +142,17 @@ class Lab:
             asyncio.start_server(functools.partial(serve, behaviour), sock=listener, ssl=behaviour.tls), self._loop
         )
         self._servers.append(started.result(START_SECONDS))
+
+
+def _context(protocol: str) -> ssl.SSLContext:
+    """What a host speaks: `LabHost.protocol`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if protocol == "old":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    else:
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
+    return context
