@@ -127,7 +127,7 @@ class Evidence:
         return any(exactly[offered] >= OLD_SUITES for offered in BELOW_13 if version <= offered <= TLS_1_1)
 
     def answered_below(self, version: int) -> Hello | None:
-        """An answer in a lower version to an offer of this one or a higher: it would have chosen this one if it could."""
+        """An answer in a lower version to an offer of this one or a higher: it would have chosen this, if it could."""
         for hello in self.answers:
             if TLS_1_2 >= hello.version >= version > (hello.answered_version or version):
                 return hello
