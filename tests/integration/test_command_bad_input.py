@@ -160,7 +160,7 @@ def test_an_unresolvable_name_is_in_error_and_never_a_pass(tmp_path: Path) -> No
 
 def test_duplicate_targets_are_told_and_probed_once(tmp_path: Path) -> None:
     with listener(b"+OK clear\r\n", holds=False) as server:
-        run = audit(server, tmp_path / "out", server.target, "127.0.0.1", "-p", server.port)
+        run = audit(server, tmp_path / "out", server.target, "127.0.0.1", "-p", server.port, "--depth", "session")
         assert server.connections == 1
     assert f"127.0.0.1:{server.port} is named 3 times" in run.err and "probed once" in run.err
     assert len(journal(tmp_path / "out")) == 1

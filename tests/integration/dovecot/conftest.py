@@ -11,6 +11,7 @@ import pytest
 from .certificates import make_chain
 from .server import Dovecot, dovecot_binary
 
+HARDENED = "ssl_min_protocol = TLSv1.2\nssl_cipher_list = ECDHE+AESGCM:ECDHE+CHACHA20\n"
 SERVER_NAME = "mail.test.example"
 
 
@@ -21,7 +22,7 @@ def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dovecot]:
         pytest.skip("dovecot is not installed (Debian: dovecot-pop3d)")
     folder = tmp_path_factory.mktemp("dovecot")
     chain, key, _ = make_chain(folder / "pki", SERVER_NAME)
-    server = Dovecot(folder, chain, key, listen="127.0.0.1, ::1")
+    server = Dovecot(folder, chain, key, listen="127.0.0.1, ::1", extra=HARDENED)
     try:
         server.start()
     except RuntimeError as error:
