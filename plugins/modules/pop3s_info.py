@@ -114,6 +114,20 @@ options:
     type: list
     elements: dict
     default: []
+  canary_host:
+    description:
+      - A server known to speak TLS 1.1 or below, as C(address) and C(port), behind the same path. With O(depth=gate) it
+        is asked first; where the network eats its old hellos, their refusal by others proves nothing.
+    type: dict
+    suboptions:
+      address:
+        description: Domain name or IP address.
+        type: str
+        required: true
+      port:
+        description: TCP port that speaks TLS from the first byte.
+        type: int
+        default: 995
   hello_budget:
     description: Hellos for one service of one endpoint at the most.
     type: int
@@ -324,6 +338,10 @@ def argument_spec():
         concurrency=dict(type="int", default=200),
         depth=dict(type="str", choices=["port", "session", "gate"], default="session"),
         questions=dict(type="list", elements="dict", default=[]),
+        canary_host=dict(type="dict", options=dict(
+            address=dict(type="str", required=True),
+            port=dict(type="int", default=995),
+        )),
         hello_budget=dict(type="int", default=80),
         per_address=dict(type="int", default=2),
         address_connections=dict(type="int"),
@@ -351,6 +369,11 @@ def targets_of(params):
         )
         for given in params["targets"]
     ]
+
+
+def canary_of(given):
+    """The canary host as the engine takes it."""
+    return Target((given["address"],), given["address"], given["port"], None, None) if given else None
 
 
 class Tally:
@@ -393,6 +416,7 @@ def main():
     options = ScanOptions(
         source_addresses=tuple(params["source_addresses"]),
         questions=questions,
+        canary_host=canary_of(params["canary_host"]),
         **{name: params[name] for name in OPTION_NAMES}
     )
     path = params["journal"]

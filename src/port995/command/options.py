@@ -91,6 +91,15 @@ Pace = Annotated[
         rich_help_panel=MANNERS,
     ),
 ]
+CanaryHost = Annotated[
+    Optional[str],
+    typer.Option(
+        "--canary-host",
+        metavar="HOST[:PORT]",
+        help="Server known to speak old versions: shows that the network lets their hellos pass.",
+        rich_help_panel=LOOKING,
+    ),
+]
 Rate = Annotated[
     Optional[float], typer.Option("--rate", help="Connections per second of the run.", rich_help_panel=MANNERS)
 ]
@@ -152,6 +161,16 @@ def pace_of(text: str | None) -> tuple[int | None, float]:
         return int(count), float(seconds)
     except ValueError:
         stop(Exit.USAGE, f"--pace is {text!a}, expected connections/seconds, for example 4/600")
+
+
+def canary_of(text: str | None) -> Target | None:
+    """The canary host; ends with exit code 2 where it is no single target."""
+    if text is None:
+        return None
+    found = typed_targets([text], None, None)
+    if len(found) != 1:
+        stop(Exit.USAGE, f"--canary-host is {text!a}, expected one host")
+    return Target((found[0].name,), found[0].address, found[0].port or 995, None, None)
 
 
 def checked(options: ScanOptions) -> ScanOptions:

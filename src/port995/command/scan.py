@@ -47,6 +47,7 @@ def scan(
     per_address: given.PerAddress = given.DEFAULTS.per_address,
     pace: given.Pace = None,
     rate: given.Rate = None,
+    canary_host: given.CanaryHost = None,
     deadline: given.Deadline = None,
     resolve_timeout: given.ResolveTimeout = given.DEFAULTS.resolve_timeout,
     connect_timeout: given.ConnectTimeout = given.DEFAULTS.connect_timeout,
@@ -79,12 +80,27 @@ def scan(
         questions = questions_of(profile, "", depth)
     except RequestError as error:
         stop(Exit.USAGE, str(error))
+    paced = given.pace_of(pace)
     options = given.checked(
         ScanOptions(
-            families, tuple(source or ()), resolve_timeout, connect_timeout, tls_timeout, pop3_timeout,
-            endpoint_timeout, deadline, concurrency, depth, questions, hello_budget, per_address, *given.pace_of(pace),
-            rate,
-        )  # fmt: skip
+            families=families,
+            source_addresses=tuple(source or ()),
+            resolve_timeout=resolve_timeout,
+            connect_timeout=connect_timeout,
+            tls_timeout=tls_timeout,
+            pop3_timeout=pop3_timeout,
+            endpoint_timeout=endpoint_timeout,
+            deadline=deadline,
+            concurrency=concurrency,
+            depth=depth,
+            questions=questions,
+            canary_host=given.canary_of(canary_host),
+            hello_budget=hello_budget,
+            per_address=per_address,
+            address_connections=paced[0],
+            address_seconds=paced[1],
+            rate=rate,
+        )
     )
     for note in notes:
         print(f"port995: {visible(note)}", file=sys.stderr)

@@ -25,7 +25,7 @@ class LabHost:
     pop3s: str = "tls"
     """``tls``, ``clear`` (plain text on the TLS port), ``silent`` (nothing after the handshake), ``none``."""
     pop3: str = "stls"
-    """``stls``, ``login`` (clear-text login offered), ``none``."""
+    """``stls``, ``login`` (clear-text login offered), ``injection`` (obeys what came before TLS), ``none``."""
     certificate: str = "good"
     """``good``, ``expired``, ``other-name``, ``other-ca``."""
     protocol: str = "current"
@@ -48,6 +48,7 @@ FLEET = (
     LabHost("no-listener", "127.0.95.8", pop3s="none", pop3="none"),
     LabHost("clear-text-110", "127.0.95.9", pop3="login"),
     LabHost("old-protocol", "127.0.95.10", protocol="old"),
+    LabHost("injectable", "127.0.95.11", pop3="injection"),
 )
 
 

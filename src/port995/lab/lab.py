@@ -113,7 +113,7 @@ class Lab:
             files = write_leaf(self.folder, authority, name, now, expired=host.certificate == "expired")
             context = _context(host.protocol)
             context.load_cert_chain(*files)
-        stls = Behaviour(stls=context, clear_text_login=host.pop3 == "login")
+        stls = Behaviour(stls=context, clear_text_login=host.pop3 == "login", keeps_clear_text=host.pop3 == "injection")
         pop3s = {
             "tls": Behaviour(tls=context),
             "silent": Behaviour(tls=context, silent=True),
@@ -132,7 +132,7 @@ class Lab:
             listener.close()
             raise LabError(
                 f"the lab can't have {address} port {port} ({error.strerror}): choose another --base-port; elsewhere"
-                " than on Linux first add 127.0.95.1 to 127.0.95.10 to their loopback interface"
+                " than on Linux first add 127.0.95.1 to 127.0.95.11 to their loopback interface"
             ) from error
         if behaviour is None:
             # Bound and not listening: the kernel refuses, and nobody else can take the port meanwhile.

@@ -29,6 +29,9 @@ class Behaviour:
     clear_text_login: bool = False
     """Offer USER and SASL PLAIN in clear text."""
 
+    keeps_clear_text: bool = False
+    """Obey inside TLS what came behind STLS in clear text (CVE-2011-0411)."""
+
     silent: bool = False
     """Say nothing after the handshake."""
 
@@ -51,6 +54,7 @@ class _Session:
     def __init__(self, behaviour: Behaviour, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._behaviour, self._reader, self._writer = behaviour, reader, writer
         self._inside_tls = behaviour.tls is not None
+        self._buffer = b""
 
     async def run(self) -> None:
         if self._behaviour.silent:
@@ -59,12 +63,14 @@ class _Session:
             return
         await self._say("+OK POP3 lab server ready")
         for _ in range(MAX_COMMANDS):
-            line = await self._reader.readuntil(b"\r\n")
+            line = await self._line()
             command = line.strip().upper().split(b" ")[0]
             if command == b"CAPA":
                 await self._say("+OK capabilities follow", *self._capabilities(), ".")
             elif command == b"STLS" and self._behaviour.stls is not None and not self._inside_tls:
                 await self._say("+OK begin TLS")
+                if not self._behaviour.keeps_clear_text:
+                    self._buffer = b""
                 await self._writer.start_tls(self._behaviour.stls)
                 self._inside_tls = True
             elif command == b"QUIT":
@@ -74,6 +80,16 @@ class _Session:
                 await self._say("+OK send PASS")
             else:
                 await self._say("-ERR [AUTH] not here")
+
+    async def _line(self) -> bytes:
+        """The next line. What was read beyond it stays here and not in the stream, where TLS could not tell it apart."""
+        while b"\r\n" not in self._buffer:
+            data = await self._reader.read(MAX_LINE)
+            if not data or len(self._buffer) > MAX_LINE:
+                raise asyncio.IncompleteReadError(self._buffer, None)
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\r\n")
+        return line
 
     @property
     def _may_log_in(self) -> bool:

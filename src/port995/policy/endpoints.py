@@ -35,6 +35,8 @@ class Heap:
     """Vantage -> source addresses it was told to use, where the run's header says it."""
 
     notes: tuple[str, ...]
+    mistrust: tuple[str, ...] = ()
+    """Vantages whose probe saw not one fault of its self-test."""
 
 
 def sort_out(
@@ -52,12 +54,15 @@ def sort_out(
     by_service: dict[Target, list[Observation]] = {service: [] for service in planned}
     sources: dict[tuple[str, int], set[str]] = {}
     refused: dict[str, int] = {}
+    blind: set[str] = set()
     for observation in observations:
         problem = _foreign(run_id, planned, observation)
         if problem:
             refused[problem] = refused.get(problem, 0) + 1
             continue
         by_service[service_of(observation.target)].append(observation)
+        if observation.hellos and not observation.vantage.canaries:
+            blind.add(observation.vantage.name)
         if observation.source and observation.family:
             sources.setdefault((observation.vantage.name, observation.family), set()).add(observation.source)
     for vantage, addresses in (expected or {}).items():
@@ -68,6 +73,10 @@ def sort_out(
         {key: frozenset(values) for key, values in sources.items()},
         None if expected is None else {name: tuple(addresses) for name, addresses in expected.items()},
         tuple(f"{count} observations not trusted: {problem}" for problem, count in sorted(refused.items())),
+        tuple(
+            f"the probe of vantage {quoted(name)} saw not one fault of its self-test: what it misses proves nothing"
+            for name in sorted(blind)
+        ),
     )
 
 

@@ -51,6 +51,8 @@ def gate(judgement: Judgement, *, fail_on: Severity = Severity.LOW) -> GateVerdi
     reasons = (*_listed(fails), *gaps, *_listed(questions))
     if not coverage.holds or _miscounted(judgement):
         return GateVerdict(Exit.CANNOT_VOUCH, True, (f"the equation does not hold: {coverage}", *reasons))
+    if judgement.mistrust:
+        return GateVerdict(Exit.CANNOT_VOUCH, True, (*judgement.mistrust, *reasons))
     if fails:
         return GateVerdict(Exit.FAILED, incomplete, reasons)
     if incomplete:

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from ..probe.model import Hello, Observation
+from ..probe.tls.canaries import PATH
 from ..probe.tls.cipher_suites import name_of
 from ..probe.tls.client_hello import VERSION_NAMES
 from .belief import Evidence, evidence_of
 from .model import Status
-from .session import each_companion, each_session, not_tested
+from .session import each_companion, each_session, no_stls, not_tested
 from .subject import EndpointSubject, Finding, seen_from
 
 Decide = Callable[[EndpointSubject, Observation, Evidence], Finding]
@@ -19,11 +20,13 @@ APPLIES = "where the port is not proven shut as intended, and to STLS where the 
 NOT_ASKED = "no hello was sent (depth gate asks): nothing is known of what would be refused"
 
 
-def each_hello(*canaries: str) -> Callable[[Decide], Callable[[EndpointSubject], Sequence[Finding]]]:
+def each_hello(*canaries: str, old: bool = False) -> Callable[[Decide], Callable[[EndpointSubject], Sequence[Finding]]]:
     """Ask ``decide`` about every observation with hellos.
 
     :param canaries: faults that the probe of that vantage must have seen in its self-test, else nothing it did not see
         is believed (what it saw still is)
+    :param old: it rests on hellos of old versions, which a network may eat: where a canary host was asked, one of them
+        must have come through
     """
 
     def frame(decide: Decide) -> Callable[[EndpointSubject], Sequence[Finding]]:
@@ -33,16 +36,16 @@ def each_hello(*canaries: str) -> Callable[[Decide], Callable[[EndpointSubject],
                 why = f"no hello was sent: {evidence.ended}" if evidence.ended else NOT_ASKED
                 return not_tested(seen, why)
             finding = decide(subject, seen, evidence)
-            blind = [name for name in canaries if name not in seen.vantage.canaries]
+            needed = (*canaries, PATH) if old and seen.vantage.canary_host else canaries
+            blind = [name for name in needed if name not in seen.vantage.canaries]
             if blind and finding.status is Status.PASS:
                 words = f"the probe of {seen.vantage.name} did not see the canary {', '.join(blind)} in its self-test"
                 return not_tested(seen, words)
             return finding
 
         def behind_stls(subject: EndpointSubject, seen: Observation) -> Finding:
-            if _offers_no_tls(seen):
-                return Finding(Status.NOT_APPLICABLE, f"the clear-text port offers no STLS {seen_from(seen)}")
-            return look(subject, seen)
+            absent = None if any(hello.complete for hello in seen.hellos) else no_stls(seen)
+            return absent or look(subject, seen)
 
         ask_sessions, ask_companions = each_session(look), each_companion(behind_stls, Status.NOT_APPLICABLE)
 
@@ -55,16 +58,6 @@ def each_hello(*canaries: str) -> Callable[[Decide], Callable[[EndpointSubject],
         return action
 
     return frame
-
-
-def _offers_no_tls(seen: Observation) -> bool:
-    """Whether STLS was seen not to be there: not listed, or refused."""
-    clear = seen.clear
-    if clear is None or clear.greeting_status != "+OK":
-        return False
-    listed = clear.capa_status == "listed" and not any(one.name.upper() == "STLS" for one in clear.capabilities)
-    refused = (clear.stls_reply or "").startswith("-ERR")
-    return (listed or refused) and not any(hello.complete for hello in seen.hellos)
 
 
 def hello_words(hello: Hello) -> str:

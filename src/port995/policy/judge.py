@@ -102,7 +102,7 @@ def judge(
     return Judgement(
         run_id, profile.id, profile.sha256, timestamp(at),
         tuple(sorted(results, key=lambda r: (r.host is not None, r.host or "", r.endpoint or "", r.check_id))),
-        dict(sorted(dispositions.items())), dict(sorted(host_status.items())), coverage, partial,
+        dict(sorted(dispositions.items())), dict(sorted(host_status.items())), coverage, partial, heap.mistrust,
     )  # fmt: skip
 
 

@@ -168,6 +168,9 @@ class Judgement:
     partial: bool = False
     """A partial run was asked for: excluded hosts do not make it incomplete."""
 
+    mistrust: tuple[str, ...] = ()
+    """Why the tool can't vouch for itself: a probe that saw not one fault of its self-test."""
+
 
 class Exit(enum.IntEnum):
     """Exit codes of the command, and what a gate says."""

@@ -30,7 +30,7 @@ from ..probe.tls.client_hello import (
 )
 from ..probe.tls.named_groups import FFDHE, GROUPS, HYBRID, MLKEM, NamedGroup
 from ..probe.tls.signature_schemes import SCHEMES
-from .check import GROUPS_ASKED, KEYS, POST_QUANTUM, SIGNATURES, SUITES_ASKED, VERSIONS
+from .check import GROUPS_ASKED, INJECTION, KEYS, POST_QUANTUM, SIGNATURES, SUITES_ASKED, VERSIONS
 from .profile import Profile
 from .registry import all_checks
 from .universe import COMMON_13, DHE_FAMILY, FIRST_FAMILY, GROUPS_12, GROUPS_13, KEY_TYPES, TLS13_SUITES, ephemeral
@@ -79,7 +79,8 @@ def compile_offers(profile: Profile) -> tuple[Question, ...]:
     if SIGNATURES in asks:
         questions.append(_signatures())
     longest = max(map(_length, questions), default=0)
-    return (*_controls(forbidden, longest), *questions)
+    others = (Question(INJECTION, "STLS command injection", 0, "", kind=INJECTION),) if INJECTION in asks else ()
+    return (*_controls(forbidden, longest), *questions, *others)
 
 
 def _old_versions(forbidden: Collection[str]) -> list[Question]:

@@ -17,12 +17,13 @@ from .checks import (
     pop3,
     port,
     signatures,
+    stls,
     suites,
     tls,
     versions,
 )
 
-MODULES = (coverage, port, tls, versions, suites, groups, signatures, nodes, cleartext, certificate, pop3)
+MODULES = (coverage, port, tls, versions, suites, groups, signatures, nodes, cleartext, stls, certificate, pop3)
 """The check files, in the order of a report: a file that is not listed here does not run."""
 
 ALWAYS = ("POP3S-FLT-001", "POP3S-COV-000")

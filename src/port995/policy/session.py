@@ -85,6 +85,18 @@ def each_companion(
     return action
 
 
+def no_stls(seen: Observation) -> Finding | None:
+    """Whether STLS was seen not to be there: not listed, or refused."""
+    clear = seen.clear
+    if clear is None or clear.greeting_status != "+OK":
+        return None
+    listed = clear.capa_status == "listed" and bool(clear.capabilities)
+    without = listed and not any(one.name.upper() == "STLS" for one in clear.capabilities)
+    if without or (clear.stls_reply or "").startswith("-ERR"):
+        return Finding(Status.NOT_APPLICABLE, f"the clear-text port offers no STLS {seen_from(seen)}")
+    return None
+
+
 def _shut_as_intended(state: str, outside: bool, subject: EndpointSubject) -> bool:
     """Whether the owner wants the port shut to this observation, and it is; silence needs a proof."""
     intent = subject.plan.intent

@@ -17,6 +17,7 @@ from .manners import Manners
 from .model import (
     OBSERVATION_SCHEMA,
     Connection,
+    Injection,
     Observation,
     Pop3Dialogue,
     Resolution,
@@ -25,12 +26,13 @@ from .model import (
     TlsSession,
     Vantage,
 )
-from .options import GATE, PORT, ScanOptions
+from .options import GATE, HELLO, INJECTION, PORT, ScanOptions
 from .pop3 import Dialogue, Ended, status_of
 from .proxy_protocol import header
+from .stls_injection import try_injection
 from .tcp import NoRoute, TcpStream, connect, ending
 from .tls.exchange import Line
-from .tls.interrogation import Heard, Interrogation
+from .tls.interrogation import Heard, Interrogation, answered
 from .tls_session import HandshakeEnded, NotTls, TlsStream, sni_of
 
 T = TypeVar("T")
@@ -125,6 +127,7 @@ class _Visit(Line):
         self._open: Dict[TcpStream, Tuple[int, float]] = {}
         """Streams that are open: the position of their entry in the connections, and since when."""
         self._heard = Heard()
+        self._injection: Optional[Injection] = None
         self._tcp: Optional[TcpConnect] = None
         self._tls: Optional[TlsSession] = None
         self._clear: Optional[Pop3Dialogue] = None
@@ -158,6 +161,7 @@ class _Visit(Line):
             tuple(self._heard.hellos),
             tuple(self._heard.certificates),
             self._heard.ended,
+            self._injection,
         )
 
     def end(self) -> None:
@@ -191,7 +195,7 @@ class _Visit(Line):
         reserved = min(0.4 * options.endpoint_timeout, options.tls_timeout + options.pop3_timeout)
         await Interrogation(
             self,
-            options.questions,
+            [question for question in options.questions if question.kind == HELLO],
             name,
             self._service != POP3S,
             options.tls_timeout,
@@ -199,6 +203,10 @@ class _Visit(Line):
             self._heard,
             lambda: self._ends_at - reserved,
         ).run()
+        wanted = any(question.kind == INJECTION for question in options.questions)
+        if wanted and self._service == POP3 and any(answered(hello) for hello in self._heard.hellos):
+            timeout = min(options.pop3_timeout, max(0.0, self._ends_at - reserved - time.monotonic()))
+            self._injection = await try_injection(self, self._scene.context, name, timeout)
 
     async def _connect(self) -> Optional[TcpStream]:
         """The connection of the session."""

@@ -27,7 +27,9 @@ from .options import GATE, OptionsError, ScanOptions
 from .proxy_protocol import VERSIONS as PROXY_VERSIONS
 from .resolve import Resolver, family_of
 from .tcp import NoRoute, route_source
-from .tls.canaries import sing
+from .tls.canaries import PATH, sing
+from .tls.client_hello import TLS_1_1
+from .tls.interrogation import answered
 from .tls_session import make_context
 
 __all__ = ["OptionsError", "ScanOptions", "ScanSummary", "local_vantage", "run_scan", "scan"]
@@ -124,8 +126,26 @@ async def scan(
     for target in targets:
         _check_target(target)
     if options.depth == GATE:
-        vantage = dataclasses.replace(vantage, canaries=await sing())
+        vantage = await _self_tested(options, vantage, run_id)
     return await _Run(targets, options, vantage, run_id, sink).run(stop)
+
+
+async def _self_tested(options: ScanOptions, vantage: Vantage, run_id: str) -> Vantage:
+    """The vantage with what its probe has seen in the self-test, and over the path to the canary host."""
+    canaries = await sing()
+    host = options.canary_host
+    if host is None:
+        return dataclasses.replace(vantage, canaries=canaries)
+    _check_target(host)
+    seen: List[Observation] = []
+    alone = dataclasses.replace(options, canary_host=None, source_addresses=(), deadline=None)
+    aim = dataclasses.replace(host, pop3_port=None)
+    await _Run([aim], alone, vantage, run_id, seen.append).run(None)
+    old = any(
+        answered(hello) and 0x0300 <= (hello.answered_version or 0) <= TLS_1_1 for one in seen for hello in one.hellos
+    )
+    name = "%s:%d" % (host.address, host.port)
+    return dataclasses.replace(vantage, canaries=(*canaries, PATH) if old else canaries, canary_host=name)
 
 
 def _check_target(target: Target) -> None:

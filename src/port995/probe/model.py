@@ -65,7 +65,11 @@ class Vantage:
 
     canaries: Tuple[str, ...] = ()
     """Faults that this machine's probe was shown in canned conversations before the run, and saw: see
-    `port995.probe.tls.canaries`. What it did not see there it would not see anywhere."""
+    `port995.probe.tls.canaries`. What it did not see there it would not see anywhere. ``path``: an old hello
+    came through to `canary_host`, and its answer back."""
+
+    canary_host: str = ""
+    """A server known to speak old versions, asked before the run to see whether the network lets them pass."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -265,6 +269,9 @@ class Question:
     server_name: bool = True
     """Whether the target's name is sent as SNI."""
 
+    kind: str = "hello"
+    """``hello``; ``stls-injection``: no hello, but a command in the same segment as STLS, on the clear-text port."""
+
     pad_to: int = 0
     """Octets of the hello at least (RFC 7685), so that an answered one proves that the size of the others is no
     obstacle; 0: as it comes."""
@@ -342,6 +349,21 @@ class Hello:
 
 
 @dataclasses.dataclass(frozen=True)
+class Injection:
+    """A command that was sent behind STLS in the same segment, in clear text (CVE-2011-0411), then TLS, then QUIT."""
+
+    outcome: str
+    """``answered`` (QUIT was, inside TLS), ``alert`` (the handshake was refused), or how it ended else: ``eof``,
+    ``reset``, ``timeout``, ``failed``, ``no-stls``, ``not-connected``, ``clear-text`` (answered before TLS)."""
+
+    lines: Tuple[str, ...] = ()
+    """What was said inside TLS before the end, at most 40 lines: more than QUIT's answer is the injected command's."""
+
+    control_lines: Optional[int] = None
+    """How many lines the same session without the command had; ``None``: it was not made."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Observation:
     """Everything seen of one service on one address from one source: the unit of the journal."""
 
@@ -394,6 +416,8 @@ class Observation:
 
     hellos_ended: str = ""
     """Why not all was asked; empty: all was, or nothing was to be asked."""
+
+    injection: Optional[Injection] = None
 
     @property
     def source_address(self) -> Optional[str]:

@@ -10,13 +10,16 @@ import socket
 import typing
 from typing import Optional, Tuple
 
-from .model import Question
+from .model import Question, Target
 from .resolve import family_of
 from .tls.client_hello import SSL_2, numbers
 
 FAMILIES = ("auto", "4", "6", "both")
 PORT, SESSION, GATE = "port", "session", "gate"
 DEPTHS = (PORT, SESSION, GATE)
+HELLO, INJECTION = "hello", "stls-injection"
+"""Kinds of questions."""
+
 MAX_CONCURRENCY = 10000
 
 
@@ -52,6 +55,10 @@ class ScanOptions:
 
     questions: Tuple[Question, ...] = ()
     """What is asked by ClientHellos of each endpoint, for the depth ``gate``."""
+
+    canary_host: Optional[Target] = None
+    """A server known to speak TLS 1.1 or below, behind the same path: asked first, to see whether the network lets old
+    hellos pass."""
 
     hello_budget: int = 80
     """Hellos for one service of one endpoint at the most."""
@@ -114,6 +121,10 @@ def _check_question(question: Question) -> None:
 
     :raises ValueError: they can't
     """
+    if question.kind == INJECTION:
+        return
+    if question.kind != HELLO:
+        raise ValueError("its kind is %.40r, none of %s, %s" % (question.kind, HELLO, INJECTION))
     size = 6 if question.version == SSL_2 else 4
     if question.version != SSL_2 and not 0x0300 <= question.version <= 0x0304:
         raise ValueError("version 0x%04x is none of SSLv2 to TLS 1.3" % question.version)

@@ -102,7 +102,7 @@ def _suite_class(
         asks=(SUITES_ASKED,),
         forbids=words,
     )(
-        each_hello("TLSv1.2 suite", "TLSv1.3 suite", "alert", "eof")(
+        each_hello("TLSv1.2 suite", "TLSv1.3 suite", "alert", "eof", old=True)(
             lambda subject, seen, evidence: class_finding(seen, evidence, title, words)
         )
     )

@@ -28,7 +28,7 @@ DOVECOT = "Dovecot: ssl_min_protocol = TLSv1.2"
     applies=APPLIES,
     asks=(VERSIONS,),
 )
-@each_hello("SSLv2", "alert")
+@each_hello("SSLv2", "alert", old=True)
 def ssl_2(subject: EndpointSubject, seen: Observation, evidence: Evidence) -> Finding:
     """A SERVER-HELLO proves it; any answer of TLS to an SSLv2 hello, or two ends alike, disprove it."""
     expected = "SSL 2.0 refused"
@@ -90,7 +90,7 @@ def _old_version(number: int, version: int, severity: Severity, references: tupl
         applies=APPLIES,
         asks=(VERSIONS,),
     )(
-        each_hello(VERSION_NAMES[version], "alert", "eof")(
+        each_hello(VERSION_NAMES[version], "alert", "eof", old=True)(
             lambda subject, seen, evidence: version_finding(seen, evidence, version)
         )
     )

@@ -125,6 +125,9 @@ CANARIES: Tuple[Canary, ...] = (
         ("outcome", "server-hello"), ("suite", 0xC02F), ("complete", True), stls=True,
     ),
 )  # fmt: skip
+PATH = "path"
+"""What the canary host shows: an old hello came through, and its answer back."""
+
 NAMES: Tuple[str, ...] = tuple(canary.name for canary in CANARIES)
 
 
