@@ -82,7 +82,7 @@ class _Session:
                 await self._say("-ERR [AUTH] not here")
 
     async def _line(self) -> bytes:
-        """The next line. What was read beyond it stays here and not in the stream, where TLS could not tell it apart."""
+        """The next line. What was read beyond it stays here and not in the stream, where it would stay."""
         while b"\r\n" not in self._buffer:
             data = await self._reader.read(MAX_LINE)
             if not data or len(self._buffer) > MAX_LINE:
