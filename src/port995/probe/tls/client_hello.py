@@ -67,6 +67,7 @@ def numbers(digits: str, size: int = 4) -> Tuple[int, ...]:
     return tuple(int(digits[at : at + size], 16) for at in range(0, len(digits), size))
 
 
+@functools.lru_cache(maxsize=4096)
 def digits(values: Tuple[int, ...], size: int = 4) -> str:
     """Write a list of numbers, ``size`` hexadecimal digits each."""
     return "".join("%0*x" % (size, value) for value in values)
@@ -85,7 +86,7 @@ def write_hello(offer: Offer) -> Written:
         struct.pack("!H", min(offer.version, TLS_1_2)),
         os.urandom(32),
         _vector(1, session),
-        _vector(2, b"".join(suite.to_bytes(2, "big") for suite in suites)),
+        _list(suites),
         b"\x01\x00",
     ))  # fmt: skip
     # SSL 3.0 has no extensions; a server that speaks nothing newer may refuse a hello that goes on.
@@ -159,8 +160,10 @@ def _ssl_2(offer: Offer) -> bytes:
     return struct.pack("!H", 0x8000 | len(body)) + body
 
 
+@functools.lru_cache(maxsize=4096)
 def _list(values: Tuple[int, ...]) -> bytes:
-    return _vector(2, b"".join(value.to_bytes(2, "big") for value in values))
+    """The same few lists go to every endpoint."""
+    return _vector(2, struct.pack("!%dH" % len(values), *values))
 
 
 def _vector(length_size: int, content: bytes) -> bytes:
