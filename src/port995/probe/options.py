@@ -88,7 +88,8 @@ class ScanOptions:
             _positive(name, getattr(self, name))
         if self.deadline is not None:
             _positive("deadline", self.deadline)
-        if type(self.concurrency) is not int or not 1 <= self.concurrency <= MAX_CONCURRENCY:
+        whole = isinstance(self.concurrency, int) and not isinstance(self.concurrency, bool)
+        if not whole or not 1 <= self.concurrency <= MAX_CONCURRENCY:
             raise OptionsError("concurrency is from 1 to %d, not %r" % (MAX_CONCURRENCY, self.concurrency))
         for name, least, most in (("hello_budget", 1, 1000), ("per_address", 1, 64)):
             if isinstance(getattr(self, name), bool) or not least <= getattr(self, name) <= most:

@@ -109,7 +109,7 @@ def _protection(words: str) -> Tuple[str, str]:
     aead = _AEAD.fullmatch(words)
     if aead:
         return aead.group(1), "AEAD"
-    encryption, _, mac = words.rpartition("_")
+    encryption, _between, mac = words.rpartition("_")
     return _ENCRYPTIONS.get(encryption, encryption), _MACS[mac]
 
 
