@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 from typing import Any
 
 from port995.policy.offers import compile_offers
-from port995.policy.profile import Profile, load_profile
+from port995.policy.profile import load_profile
 from port995.probe.model import Hello, Question
 from port995.probe.tls.certificate_key import key_of
 
@@ -35,9 +36,11 @@ def hello_of(question: Question, answer: dict[str, Any], **offered: Any) -> Hell
     return Hello(**given)
 
 
-def questions(profile: Profile | None = None) -> dict[str, Question]:
-    """The questions of a profile by their ids."""
-    return {question.id: question for question in compile_offers(profile or load_profile("baseline"))}
+@functools.cache
+def questions() -> dict[str, Question]:
+    """The questions of the profile baseline that are hellos, by their ids."""
+    asked = compile_offers(load_profile("baseline"))
+    return {question.id: question for question in asked if question.kind == "hello"}
 
 
 def good_hellos(leaf: str, **answers: dict[str, Any]) -> tuple[Hello, ...]:

@@ -14,6 +14,7 @@ from port995.probe.model import (
     OBSERVATION_SCHEMA,
     Capability,
     Connection,
+    Injection,
     Observation,
     Pop3Dialogue,
     Resolution,
@@ -118,13 +119,14 @@ def companion(
             "ended": "2026-11-24T11:00:01.000Z",
             "pop3": None,
             "clear": GOOD_CLEAR,
+            "injection": Injection("answered", ("+OK bye",)),
             **changes,
         },
     )
 
 
 def refused_companion(*args: Any, **options: Any) -> Observation:
-    return companion(*args, **{"tcp": CLOSED, "tls": None, "clear": None, "hellos": (), **options})
+    return companion(*args, **{"tcp": CLOSED, "tls": None, "clear": None, "hellos": (), "injection": None, **options})
 
 
 def judged(

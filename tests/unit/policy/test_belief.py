@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from port995.policy.belief import evidence_of
-from port995.policy.model import FOLDING_ORDER, Status
+from port995.policy.gate import gate
+from port995.policy.model import FOLDING_ORDER, Exit, Status
 from port995.policy.profile import load_profile
 from port995.probe.model import Hello, Observation
+from port995.probe.tls.canaries import PATH
 from port995.probe.tls.certificate_key import key_of
 
 from .certificates import chain, good_leaf, leaf
@@ -207,6 +209,24 @@ def test_a_vantage_that_missed_a_canary_may_find_faults_and_not_their_absence() 
     assert found["VER-003"] == found["CIPH-001"] == found["GRP-001"] == "not_tested"
     bad = statuses(session(vantage=blind, hellos=good(old_ecdhe_rsa=taken(0xC013, 0x0302))))
     assert bad["VER-004"] == "fail"
+
+
+def test_a_probe_that_saw_no_canary_at_all_can_not_vouch_for_the_run() -> None:
+    blind = dataclasses.replace(session().vantage, canaries=())
+    verdict = gate(judged([session(vantage=blind), companion(vantage=blind)]))
+    assert verdict.exit is Exit.CANNOT_VOUCH
+    assert "self-test" in verdict.reasons[0]
+    assert gate(judged([session(), companion()])).exit is Exit.PASSED
+
+
+def test_where_a_canary_host_was_asked_old_hellos_must_have_come_through() -> None:
+    asked = dataclasses.replace(session().vantage, canary_host="192.0.2.99:995")
+    found = statuses(session(vantage=asked))
+    assert found["VER-003"] == found["CIPH-001"] == found["VER-001"] == "not_tested"
+    assert found["GRP-001"] == found["VER-005"] == "pass"
+    through = dataclasses.replace(asked, canaries=(*asked.canaries, PATH))
+    judgement = judged([session(vantage=through), companion(vantage=through)], profile=HELLOS_ONLY)
+    assert result_of(judgement, "VER-003").status is Status.PASS
 
 
 def test_two_certificates_of_one_type_are_two_servers() -> None:

@@ -73,7 +73,7 @@ def test_one_certificate_on_both_ports() -> None:
 
 @pytest.mark.parametrize("check", ["STLS-001", "STLS-002", "STLS-003"])
 def test_where_no_stls_is_offered_there_is_nothing_to_look_at(check: str) -> None:
-    seen = companion(clear=NO_STLS, tls=None, hellos=())
+    seen = companion(clear=NO_STLS, tls=None, hellos=(), injection=None)
     assert found(check, seen) == "not_applicable"
 
 
