@@ -126,6 +126,8 @@ class _Visit(Line):
         self._ends_at = time.monotonic() + scene.options.endpoint_timeout
         self._open: Dict[TcpStream, Tuple[int, float]] = {}
         """Streams that are open: the position of their entry in the connections, and since when."""
+        self._leaves_from: Optional[str] = None
+        """Local address of the connection before, while connections come about: then there is still a route."""
         self._heard = Heard()
         self._injection: Optional[Injection] = None
         self._tcp: Optional[TcpConnect] = None
@@ -229,8 +231,14 @@ class _Visit(Line):
         self._ends_at += await self._scene.manners.turn(aim.address)
         connected_at = time.monotonic()
         attempt = await connect(
-            aim.address, self._port, aim.family, aim.source, min(options.connect_timeout, self._remaining())
+            aim.address,
+            self._port,
+            aim.family,
+            aim.source,
+            min(options.connect_timeout, self._remaining()),
+            self._leaves_from,
         )
+        self._leaves_from = None if attempt.stream is None else attempt.source_address
         self._connections.append(
             Connection(purpose, aim.address, self._port, attempt.source_address, utc_now(), attempt.tcp.seconds)
         )

@@ -134,12 +134,16 @@ def route_source(address: str, family: int, source: Optional[str]) -> str:
         raise
 
 
-async def connect(address: str, port: int, family: int, source: Optional[str], timeout: float) -> Attempt:
+async def connect(
+    address: str, port: int, family: int, source: Optional[str], timeout: float, leaves_from: Optional[str] = None
+) -> Attempt:
     """Connect, and tell how it went.
 
     :param family: 4 or 6, that of the address
     :param source: local address to connect from; ``None``: the kernel's choice
     :param timeout: seconds
+    :param leaves_from: local address that a connection to ``address`` had a moment ago: the routing table is not asked
+        again; ``None``: it is
     :raises NoRoute: there is no route; nothing was sent
     """
     if timeout <= 0:
@@ -149,7 +153,7 @@ async def connect(address: str, port: int, family: int, source: Optional[str], t
     used: Optional[str] = None
     for wait in (*FILE_WAITS, None):
         try:
-            used = route_source(address, family, source)
+            used = leaves_from or route_source(address, family, source)
             # The peer has its whole time, whatever was spent here: what is cut short would look like silence.
             return await _connect(address, port, family, source, used, timeout)
         except OSError as error:
