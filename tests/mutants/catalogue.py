@@ -200,6 +200,42 @@ JUDGING = (
     ),
 )  # fmt: skip
 
+BELIEVING = (
+    Mutant(
+        "one-end-of-the-connection-refuses",
+        "src/port995/policy/belief.py",
+        "        if not why and _is_weak(hello):\n",
+        "        if False:\n",
+        "a fault on the way is a refusal of old versions and weak suites",
+        ("tests/unit/policy/test_belief.py",),
+    ),
+    Mutant(
+        "refusals-outside-answers-count",
+        "src/port995/policy/belief.py",
+        "        if not why and not first_answered < position < last_answered:\n",
+        "        if False:\n",
+        "a server that stopped listening has refused",
+        ("tests/unit/policy/test_belief.py",),
+    ),
+    Mutant(
+        "every-other-answer-is-lost",
+        "src/port995/policy/belief.py",
+        "        if answered(hello):\n            answers.append(hello)\n            continue\n",
+        "        if answered(hello):\n            if not position % 2:\n                answers.append(hello)\n"
+        "            continue\n",
+        "half of the answers were not given",
+        ("tests/unit/policy/test_belief.py",),
+    ),
+    Mutant(
+        "any-alert-refuses",
+        "src/port995/policy/belief.py",
+        "REFUSING_ALERTS = (40, 70, 71, 86)\n",
+        "REFUSING_ALERTS = tuple(range(256))\n",
+        "a server that finds fault with our hello refuses what it offered",
+        ("tests/unit/policy/test_belief.py",),
+    ),
+)  # fmt: skip
+
 TELLING = (
     Mutant(
         "gate-ignores-not-tested",
@@ -303,4 +339,4 @@ PLAYBOOK = (
     ),
 )
 
-MUTANTS = (*SEEING, *JUDGING, *TELLING, *PLAYBOOK)
+MUTANTS = (*SEEING, *JUDGING, *BELIEVING, *TELLING, *PLAYBOOK)
