@@ -144,9 +144,14 @@ class Evidence:
 
 
 @functools.lru_cache(maxsize=64)
-def evidence_of(seen: Observation) -> Evidence:
-    """Read the hellos of one observation."""
+def evidence_of(seen: Observation, *, named: bool = True) -> Evidence:
+    """Read the hellos of one observation.
+
+    :param named: those with the name as SNI, or all where none was ever sent; else those without it beside others with:
+        a server may be another one to a client that names nobody, so neither says anything of the other
+    """
     hellos = seen.hellos
+    any_named = any(hello.server_name is not None for hello in hellos)
     last_answered = len(hellos) if session_answered(seen) else _last_answered(hellos)
     first_answered = next((n for n, hello in enumerate(hellos) if answered(hello)), len(hellos))
     round_trip = min((hello.connect_seconds for hello in hellos if hello.outcome != "not-connected"), default=0.0)
@@ -176,11 +181,15 @@ def evidence_of(seen: Observation) -> Evidence:
             refusals.append(_refusal(hello))
     doubts += _unrepeated(hellos, weak, refusals, doubts)
     taken = {_offer_of(hello) for hello in answers}
+
+    def wanted(hello: Hello) -> bool:
+        return (hello.server_name is not None) is named if any_named else named
+
     # An answer is never outvoted: an offer that was taken once is refused by nothing.
     return Evidence(
-        tuple(answers),
-        tuple(refusal for refusal in refusals if _offer_of(refusal.hello) not in taken),
-        tuple(doubts),
+        tuple(hello for hello in answers if wanted(hello)),
+        tuple(one for one in refusals if wanted(one.hello) and _offer_of(one.hello) not in taken),
+        tuple(doubt for doubt in doubts if wanted(doubt.hello)),
         seen.hellos_ended,
     )
 

@@ -14,8 +14,8 @@ CATEGORIES = ("default", "safe", "auth", "vuln", "intrusive", "discovery")
 """Nmap's category words that are used here."""
 
 
-VERSIONS, SUITES_ASKED, GROUPS_ASKED, SIGNATURES, POST_QUANTUM, KEYS, INJECTION = (
-    "versions", "suites", "groups", "signatures", "post-quantum", "keys", "stls-injection",
+VERSIONS, SUITES_ASKED, GROUPS_ASKED, SIGNATURES, POST_QUANTUM, KEYS, INJECTION, NO_NAME = (
+    "versions", "suites", "groups", "signatures", "post-quantum", "keys", "stls-injection", "no-name",
 )  # fmt: skip
 """What a check may ask a server by ClientHellos, in `Check.asks`; `policy.offers` makes questions of it."""
 

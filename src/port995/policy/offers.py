@@ -30,7 +30,7 @@ from ..probe.tls.client_hello import (
 )
 from ..probe.tls.named_groups import FFDHE, GROUPS, HYBRID, MLKEM, NamedGroup
 from ..probe.tls.signature_schemes import SCHEMES
-from .check import GROUPS_ASKED, INJECTION, KEYS, POST_QUANTUM, SIGNATURES, SUITES_ASKED, VERSIONS
+from .check import GROUPS_ASKED, INJECTION, KEYS, NO_NAME, POST_QUANTUM, SIGNATURES, SUITES_ASKED, VERSIONS
 from .profile import Profile
 from .registry import all_checks
 from .universe import COMMON_13, DHE_FAMILY, FIRST_FAMILY, GROUPS_12, GROUPS_13, KEY_TYPES, TLS13_SUITES, ephemeral
@@ -38,6 +38,8 @@ from .universe import SIGNATURES as ALL_SIGNATURES
 
 COMMON = (0xC02F, 0xC02B, 0xC030, 0xC02C, 0xCCA8, 0xCCA9, 0xC013, 0xC009, 0xC014, 0xC00A, 0x009C, 0x002F)
 """A short offer that nearly every server of TLS 1.2 takes; for those that do not answer long ones."""
+WITHOUT_NAME = "-without-name"
+"""End of the id of a question that is asked without SNI."""
 COMMON_GROUPS = (0x001D, 0x0017, 0x0018, 0x0019)
 
 WEAK_SIGNATURES: tuple[int, ...] = tuple(
@@ -78,6 +80,8 @@ def compile_offers(profile: Profile) -> tuple[Question, ...]:
         questions.append(_tls_13("post-quantum", "post-quantum groups of TLS 1.3", COMMON_13, POST_QUANTUM_GROUPS))
     if SIGNATURES in asks:
         questions.append(_signatures())
+    if NO_NAME in asks:
+        questions += _without_name(forbidden)
     longest = max(map(_length, questions), default=0)
     others = (Question(INJECTION, "STLS command injection", 0, "", kind=INJECTION),) if INJECTION in asks else ()
     return (*_controls(forbidden, longest), *questions, *others)
@@ -108,6 +112,16 @@ def _forbidden_suites(forbidden: Collection[str]) -> list[Question]:
 
 def _ssl_2() -> Question:
     return Question("ssl2", "SSLv2", SSL_2, digits(tuple(SSLV2_CIPHERS), 6))
+
+
+def _without_name(forbidden: Collection[str]) -> list[Question]:
+    """Old versions and suites that must not be once more, from a client that names nobody."""
+    return [
+        dataclasses.replace(
+            question, id=question.id + WITHOUT_NAME, purpose=question.purpose + ", without SNI", server_name=False
+        )
+        for question in (*_old_versions(forbidden), *_forbidden_suites(forbidden))
+    ]
 
 
 def _groups(is_forbidden: Callable[[NamedGroup], bool]) -> list[Question]:

@@ -16,6 +16,7 @@ from .checks import (
     nodes,
     pop3,
     port,
+    server_name,
     signatures,
     stls,
     suites,
@@ -23,7 +24,9 @@ from .checks import (
     versions,
 )
 
-MODULES = (coverage, port, tls, versions, suites, groups, signatures, nodes, cleartext, stls, certificate, pop3)
+MODULES = (
+    coverage, port, tls, versions, suites, groups, signatures, server_name, nodes, cleartext, stls, certificate, pop3,
+)  # fmt: skip
 """The check files, in the order of a report: a file that is not listed here does not run."""
 
 ALWAYS = ("POP3S-FLT-001", "POP3S-COV-000")

@@ -37,13 +37,13 @@ def hello_of(question: Question, answer: dict[str, Any], **offered: Any) -> Hell
 
 
 @functools.cache
-def questions() -> dict[str, Question]:
-    """The questions of the profile baseline that are hellos, by their ids."""
-    asked = compile_offers(load_profile("baseline"))
+def questions(profile: str = "baseline") -> dict[str, Question]:
+    """The questions of a profile that are hellos, by their ids."""
+    asked = compile_offers(load_profile(profile))
     return {question.id: question for question in asked if question.kind == "hello"}
 
 
-def good_hellos(leaf: str, **answers: dict[str, Any]) -> tuple[Hello, ...]:
+def good_hellos(leaf: str, profile: str = "baseline", **answers: dict[str, Any]) -> tuple[Hello, ...]:
     """All that is asked of a server of TLS 1.2 and 1.3 that refuses by alerts; ``answers`` replace some (the hyphens and
     dots of a question's id are underscores there).
 
@@ -53,7 +53,7 @@ def good_hellos(leaf: str, **answers: dict[str, Any]) -> tuple[Hello, ...]:
     own = {"RSA": 0x0804, "ECDSA": 0x0403}[key]
     suite = 0xC02F if key == "RSA" else 0xC02B
     found = []
-    for question in questions().values():
+    for question in questions(profile).values():
         if question.control and question.id != "control-1.2":
             continue
         if question.unless_key == key or question.only_key not in ("", key):
@@ -62,7 +62,8 @@ def good_hellos(leaf: str, **answers: dict[str, Any]) -> tuple[Hello, ...]:
         if question.control:
             answer = taken(suite, group=0x001D, signature=own, certificate=0)
         name = question.id.replace("-", "_").replace(".", "_")
-        found.append(hello_of(question, answers.get(name, answer)))
+        offered = {} if question.server_name else {"server_name": None}
+        found.append(hello_of(question, answers.get(name, answer), **offered))
     return tuple(found)
 
 

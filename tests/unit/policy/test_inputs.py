@@ -32,7 +32,7 @@ def profile(text):
 def test_every_check_is_in_a_profile_that_comes_with_the_program():
     baseline, strict = load_profile("baseline"), load_profile("strict")
     assert list(strict.checks) == list(all_checks())
-    assert set(all_checks()) - set(baseline.checks) == {"POP3S-CIPH-009", "POP3S-GRP-002", "POP3S-STLS-003"}
+    assert set(all_checks()) - set(baseline.checks) == {"POP3S-CIPH-009", "POP3S-GRP-002", "POP3S-STLS-003", "POP3S-SNI-001"}
     assert baseline.date == "2026-11-25"
     assert [p.id for p in list_profiles()] == ["baseline", "strict"]
     assert len(baseline.sha256) == 64

@@ -69,7 +69,10 @@ def _word(hello: Hello) -> str:
 
 def _certificates(seen: Observation) -> list[str]:
     """Types of keys with more than one certificate, that of the session counted in."""
-    shown = dict.fromkeys((*seen.hello_certificates, *((seen.tls.certificates[:1]) if seen.tls is not None else ())))
+    # To a client that names nobody another certificate may well be shown.
+    named = {hello.certificate for hello in seen.hellos if hello.server_name is not None}
+    leaves = [text for position, text in enumerate(seen.hello_certificates) if not named or position in named]
+    shown = dict.fromkeys((*leaves, *((seen.tls.certificates[:1]) if seen.tls is not None else ())))
     by_type: dict[str, int] = {}
     for text in shown:
         kind = key_of(base64.b64decode(text)).type
