@@ -55,13 +55,24 @@ def decode(kind: Type[T], data: Any) -> T:
 
 
 def _encode(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        left_out = _defaults(type(value))
-        given = ((name, getattr(value, name)) for name, hint, has_default in _fields(type(value)))
-        return {name: _encode(item) for name, item in given if name not in left_out or item != left_out[name]}
-    if isinstance(value, tuple):
+    kind = type(value)
+    if kind in PLAIN:
+        return value
+    if kind is tuple:
         return [_encode(item) for item in value]
-    return value
+    if not dataclasses.is_dataclass(kind):
+        return value
+    left_out = _defaults(kind)
+    encoded = {}
+    for name, _hint, _has_default in _fields(kind):
+        item = getattr(value, name)
+        if name not in left_out or item != left_out[name]:
+            encoded[name] = item if type(item) in PLAIN else _encode(item)
+    return encoded
+
+
+PLAIN = frozenset((str, int, float, bool, type(None)))
+"""Values that are JSON already; nearly all are, so they are tried first."""
 
 
 LONG = 24
