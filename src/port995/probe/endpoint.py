@@ -230,6 +230,9 @@ class _Visit(Line):
             raise NoRoute("there is no address to connect to")
         self._ends_at += await self._scene.manners.turn(aim.address)
         connected_at = time.monotonic()
+        # Noted before it is made: when it is cut off its SYN is out all the same.
+        position = len(self._connections)
+        self._connections.append(Connection(purpose, aim.address, self._port, None, utc_now()))
         attempt = await connect(
             aim.address,
             self._port,
@@ -239,13 +242,13 @@ class _Visit(Line):
             self._leaves_from,
         )
         self._leaves_from = None if attempt.stream is None else attempt.source_address
-        self._connections.append(
-            Connection(purpose, aim.address, self._port, attempt.source_address, utc_now(), attempt.tcp.seconds)
+        self._connections[position] = dataclasses.replace(
+            self._connections[position], source_address=attempt.source_address, seconds=attempt.tcp.seconds
         )
         self._tcp = self._tcp or attempt.tcp
         if attempt.stream is None:
             return attempt.tcp, None
-        self._open[attempt.stream] = (len(self._connections) - 1, connected_at)
+        self._open[attempt.stream] = (position, connected_at)
         if self._target.proxy_protocol is not None and options.depth != PORT:
             try:
                 await attempt.stream.send(

@@ -227,6 +227,10 @@ class _Run:
                 for task in pending:
                     task.cancel()
                 await asyncio.wait(pending, timeout=1)
+            for task in (*resolving, *probing):
+                # The first failure is told; the others are of the same kind, and asked for lest asyncio complains.
+                if task.done() and not task.cancelled():
+                    task.exception()
 
     def _workers(self) -> int:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

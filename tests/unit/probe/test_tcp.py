@@ -74,6 +74,14 @@ def test_silence_is_filtered_and_ends_at_its_deadline() -> None:
     assert 0.5 <= time.monotonic() - started < 20
 
 
+@pytest.mark.parametrize("seconds", [0, -1.5])
+def test_a_connect_without_any_time_left_is_no_silence(seconds: float) -> None:
+    with Server(behaviours.silence) as server:
+        made = attempt(server.port, timeout=seconds)
+    assert (made.tcp.state, made.tcp.reason, made.stream) == ("unknown", "deadline", None)
+    assert server.accepted == 0
+
+
 def test_a_listener_that_resets_at_once_is_never_closed() -> None:
     """The SYN was answered: TCP wrappers and throttles do this, and the port is as open as can be."""
     with Server(behaviours.reset_at_once) as server:
