@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The probe alone under every Python that a managed host may have: nothing installed, nothing but its own folder.
+
+Its copy looks at the embedded lab, with hellos too, and must see there what this Python sees.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import port995.probe
+from port995.evidence.begin import questions_of
+from port995.lab.lab import Lab
+from port995.probe.codec import to_json
+
+BASE_PORT = 24000
+VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+SCRIPT = """\
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from probe.codec import decode, observation_to_json
+from probe.engine import ScanOptions, local_vantage, run_scan
+from probe.model import Question, Target
+given = json.load(sys.stdin)
+questions = tuple(decode(Question, one) for one in given["questions"])
+targets = [Target((name,), address, given["port"], name, given["pop3_port"]) for name, address in given["hosts"]]
+seen = []
+run_scan(targets, ScanOptions(depth="gate", questions=questions), local_vantage(), "0" * 32, seen.append)
+foreign = sorted(name for name in sys.modules if name.split(".")[0] in ("cryptography", "ansible", "yaml", "port995"))
+json.dump({"seen": [observation_to_json(one) for one in seen], "foreign": foreign}, sys.stdout)
+"""
+
+
+def interpreter(version: str) -> str | None:
+    """A Python of this version, on PATH or among pyenv's."""
+    found = shutil.which(f"python{version}")
+    known = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
+    for candidate in (found, *map(str, known)):
+        if candidate and subprocess.run([candidate, "-I", "-c", "import ssl"], capture_output=True).returncode == 0:
+            return candidate
+    return None
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with Lab(tmp_path_factory.mktemp("lab"), BASE_PORT) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds the probe, and nothing else."""
+    folder = tmp_path_factory.mktemp("alone")
+    source = Path(port995.probe.__file__).parent
+    shutil.copytree(source, folder / "probe", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def looked(python: str, alone: Path) -> dict[str, Any]:
+    hosts = [("well-served.lab.port995.example", "127.0.95.1"), ("old-protocol.lab.port995.example", "127.0.95.10")]
+    given = {
+        "questions": [to_json(one) for one in questions_of("baseline", "", "gate")],
+        "port": BASE_PORT + 995, "pop3_port": BASE_PORT + 110, "hosts": hosts,
+    }  # fmt: skip
+    done = subprocess.run(
+        [python, "-I", "-S", "-c", SCRIPT, str(alone)],
+        input=json.dumps(given), capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def essence(seen: list[dict[str, Any]]) -> list[tuple[object, ...]]:
+    """What does not depend on the moment, nor on what the local TLS library would offer by itself."""
+    return sorted(
+        (
+            one["target"]["hosts"][0], one["service"], one["tcp"]["state"], one["tls"]["outcome"],
+            tuple(one["tls"]["certificates"]), one["pop3"]["outcome"],
+            tuple((hello["question"], hello["outcome"], hello.get("suite"), hello.get("group")) for hello in one["hellos"]),
+        )
+        for one in seen
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_probe_sees_the_same_under_every_python(version: str, lab: Lab, alone: Path) -> None:
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"needs a Python {version} on PATH or under pyenv")
+    told = looked(python, alone)
+    assert told["foreign"] == []
+    assert len(told["seen"]) == 4
+    for one in told["seen"]:
+        assert one["tls"]["chain_source"] == "handshake", "the chain as sent can't be seen under this Python"
+        assert one["tls"]["group"] is not None
+        assert one["hellos"] and len(one["vantage"]["canaries"]) > 10
+    assert essence(told["seen"]) == essence(looked(sys.executable, alone)["seen"])
