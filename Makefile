@@ -45,6 +45,7 @@ mutants: $(READY) ## Prove that the tests notice faults
 
 bench: $(READY) ## Endpoints per second and memory, against peers
 	$(BIN)/python -m tests.bench.bench_endpoints --network
+	$(BIN)/python -m tests.bench.bench_gate --network
 
 clean: ## Remove what was built
 	rm -rf dist $(VENV)
