@@ -139,7 +139,7 @@ options:
   address_connections:
     description:
       - Connections to one IP address within O(address_seconds). No limit when it is absent.
-      - fail2ban's aggressive Dovecot filter, as Debian sets it, lets 4 in 600 seconds pass.
+      - fail2ban's aggressive Dovecot filter, as Debian sets it, lets 3 in 600 seconds pass.
     type: int
   address_seconds:
     description: The span of time that O(address_connections) is for.

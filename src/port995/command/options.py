@@ -87,7 +87,7 @@ Pace = Annotated[
     typer.Option(
         "--pace",
         metavar="N/SECONDS",
-        help="Connections to one address within so many seconds; 4/600 passes fail2ban's aggressive filter.",
+        help="Connections to one address within so many seconds; 3/600 passes fail2ban's aggressive filter.",
         rich_help_panel=MANNERS,
     ),
 ]
@@ -160,7 +160,7 @@ def pace_of(text: str | None) -> tuple[int | None, float]:
     try:
         return int(count), float(seconds)
     except ValueError:
-        stop(Exit.USAGE, f"--pace is {text!a}, expected connections/seconds, for example 4/600")
+        stop(Exit.USAGE, f"--pace is {text!a}, expected connections/seconds, for example 3/600")
 
 
 def canary_of(text: str | None) -> Target | None:

@@ -67,7 +67,7 @@ class ScanOptions:
     """Connections to one IP address at one time."""
 
     address_connections: Optional[int] = None
-    """Connections to one IP address within `address_seconds`; ``None``: no limit. Four in 600 s is what fail2ban's
+    """Connections to one IP address within `address_seconds`; ``None``: no limit. Three in 600 s is what fail2ban's
     aggressive Dovecot filter lets pass as Debian sets it."""
 
     address_seconds: float = 600.0
