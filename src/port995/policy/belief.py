@@ -183,6 +183,9 @@ def evidence_of(seen: Observation, *, named: bool = True) -> Evidence:
     taken = {_offer_of(hello) for hello in answers}
 
     def wanted(hello: Hello) -> bool:
+        # SSL has no way to send a name: such a hello is the same for both.
+        if hello.version <= SSL_3:
+            return True
         return (hello.server_name is not None) is named if any_named else named
 
     # An answer is never outvoted: an offer that was taken once is refused by nothing.

@@ -170,7 +170,7 @@ def _controls(forbidden: Collection[str], longest: int) -> list[Question]:
         dataclasses.replace(question, control=True)
         for question in (
             dataclasses.replace(first, pad_to=longest),
-            dataclasses.replace(_tls_13("control-1.3", purpose, COMMON_13, GROUPS_13), pad_to=longest),
+            dataclasses.replace(_tls_13("control-1.3", purpose, _numbers(TLS13_SUITES), GROUPS_13), pad_to=longest),
             dataclasses.replace(
                 first, id="control-short", suites=digits(COMMON), groups=digits(COMMON_GROUPS),
                 purpose="control: a short hello",

@@ -79,3 +79,15 @@ def test_where_no_name_is_ever_sent_the_check_does_not_apply() -> None:
 
 def test_questions_without_a_name_that_were_never_asked_leave_it_open() -> None:
     assert found("SNI-001", session(hellos=good_hellos(LEAF))) == "not_tested"
+
+
+def test_hellos_of_ssl_that_can_carry_no_name_count_for_both() -> None:
+    """Recorded as they are sent: without one."""
+    nameless = tuple(dataclasses.replace(one, server_name=None) if one.version <= 0x0300 else one for one in hellos())
+    seen = session(hellos=nameless)
+    beside = companion(hellos=nameless)
+    judgement = judged([seen, beside], profile=STRICT)
+    assert status_of(judgement, "VER-001") == "pass"
+    spoken = taken(0x010080, 0x0002)
+    bad = tuple(dataclasses.replace(one, **spoken) if one.question == "ssl2" else one for one in nameless)
+    assert status_of(judged([session(hellos=bad), beside], profile=STRICT), "VER-001") == "fail"
