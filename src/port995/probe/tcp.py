@@ -13,6 +13,8 @@ import dataclasses
 import errno
 import os
 import socket
+import struct
+import sys
 import time
 from typing import Any, Optional, Tuple
 
@@ -20,6 +22,8 @@ from .icmp import ICMP_ERRORS, NEIGHBOUR_UNREACHABLE, icmp_error, receive_errors
 from .model import TcpConnect
 
 READ_SIZE = 16384
+TCP_INFO_RTT = struct.Struct("68xI")
+"""tcpi_rtt in linux/tcp.h, in microseconds."""
 FILE_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds between attempts while this process has no file descriptor left."""
 SELF_CONNECTS = 3
@@ -99,6 +103,22 @@ class TcpStream:
         data = await self._loop.sock_recv(self._socket, limit)
         self.octets_received += len(data)
         return data
+
+    def round_trip(self) -> Optional[float]:
+        """Seconds of a round trip as the kernel measured it; asked right after the connect, that of the handshake.
+
+        Our own clock also counts how long this process was busy with others. ``None``: this kernel does not tell.
+        """
+        option = getattr(socket, "TCP_INFO", None)
+        if option is None or not sys.platform.startswith("linux"):
+            return None
+        try:
+            told = self._socket.getsockopt(socket.IPPROTO_TCP, option, TCP_INFO_RTT.size)
+        except OSError:
+            return None
+        seconds = TCP_INFO_RTT.unpack(told)[0] / 1e6 if len(told) == TCP_INFO_RTT.size else 0.0
+        # 0: not measured, as after a SYN that was sent twice.
+        return seconds or None
 
     def peek(self) -> Optional[bytes]:
         """What has arrived and was not read, without reading or waiting: ``None``: nothing; empty: the peer has closed,

@@ -53,14 +53,15 @@ async def say_hello(
     """
     written = write_hello(offer)
     tcp, stream = await line.open(question.purpose)
-    times, ended = _Times(), time.monotonic()
+    times, ended, round_trip = _Times(), time.monotonic(), tcp.seconds
     if stream is None:
         answer = Answer("not-connected", tcp.reason)
     else:
-        reader, connected = AnswerReader(offer), time.monotonic() - tcp.seconds
+        reader, begun = AnswerReader(offer), time.monotonic() - tcp.seconds
+        round_trip = min(round_trip, stream.round_trip() or round_trip)
         try:
             await asyncio.wait_for(
-                _converse(stream, tcp, connected, reader, written.octets, stls, times),
+                _converse(stream, begun + round_trip, round_trip, reader, written.octets, stls, times),
                 max(0.0, min(timeout, end_at - time.monotonic())),
             )
         except (asyncio.TimeoutError, OSError) as error:
@@ -95,7 +96,7 @@ async def say_hello(
         compression=answer.compression,
         head=answer.head.hex(),
         octets_received=answer.octets,
-        connect_seconds=tcp.seconds,
+        connect_seconds=round_trip,
         quiet_seconds=round(times.quiet, 6),
         answer_seconds=0.0 if times.sent is None else round(ended - times.sent, 6),
     ), answer.leaf  # fmt: skip
@@ -107,15 +108,22 @@ def _before(error: BaseException) -> str:
 
 
 async def _converse(
-    stream: TcpStream, tcp: TcpConnect, connected: float, reader: AnswerReader, hello: bytes, stls: bool, times: _Times
+    stream: TcpStream,
+    connected: float,
+    round_trip: float,
+    reader: AnswerReader,
+    hello: bytes,
+    stls: bool,
+    times: _Times,
 ) -> None:
+    """:param connected: `time.monotonic` value at which the SYN was answered"""
     if stls:
         problem = await _begin_tls(stream)
         if problem is not None:
             reader.answer.outcome, reader.answer.detail = "no-stls", problem
             return
     else:
-        wait = connected + max(QUIET_SECONDS, tcp.seconds) + tcp.seconds - time.monotonic()
+        wait = connected + max(QUIET_SECONDS, round_trip) - time.monotonic()
         if wait > 0:
             await asyncio.sleep(wait)
     spoken = stream.peek()
@@ -124,7 +132,7 @@ async def _converse(
         reader.answer.detail = "octets before the hello" if spoken else "closed before the hello"
         reader.answer.head, reader.answer.octets = spoken[:32], len(spoken)
         return
-    times.quiet = time.monotonic() - connected - tcp.seconds
+    times.quiet = time.monotonic() - connected
     await stream.send(hello)
     times.sent = time.monotonic()
     while True:
