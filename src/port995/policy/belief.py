@@ -105,11 +105,17 @@ class Evidence:
         return self._refused[version]
 
     @functools.cached_property
-    def _refused(self) -> dict[int, frozenset[int]]:
-        exactly: dict[int, frozenset[int]] = {version: frozenset() for version in (*BELOW_13, TLS_1_3)}
+    def _exactly(self) -> dict[int, frozenset[int]]:
+        """Suites that were refused in offers of each version."""
+        found: dict[int, frozenset[int]] = {version: frozenset() for version in (*BELOW_13, TLS_1_3)}
         for refusal in self.refusals:
-            if refusal.version in exactly and refusal.of_suites:
-                exactly[refusal.version] |= refusal.suites
+            if refusal.version in found and refusal.of_suites:
+                found[refusal.version] |= refusal.suites
+        return found
+
+    @functools.cached_property
+    def _refused(self) -> dict[int, frozenset[int]]:
+        exactly = self._exactly
         found = dict(exactly)
         for offered in (TLS_1_1, TLS_1_0):
             for version in (TLS_1_0, SSL_3):
@@ -119,12 +125,19 @@ class Evidence:
         return found
 
     def _is_unspoken(self, version: int, exactly: dict[int, frozenset[int]]) -> bool:
-        """Whether a version of TLS 1.1 or below is known not to be spoken."""
+        """Whether it was not spoken, and an answer in a lower one, or the refusal of all it could use, shows why."""
         if self.speaking(version) is not None:
             return False
         if self.answered_below(version) is not None:
             return True
         return any(exactly[offered] >= OLD_SUITES for offered in BELOW_13 if version <= offered <= TLS_1_1)
+
+    def is_unspoken(self, version: int) -> bool:
+        """Whether a version is known not to be spoken at all, whatever the suites.
+
+        :param version: 0x0300 to 0x0303
+        """
+        return self._is_unspoken(version, self._exactly)
 
     def answered_below(self, version: int) -> Hello | None:
         """An answer in a lower version to an offer of this one or a higher: it would have chosen this, if it could."""

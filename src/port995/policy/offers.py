@@ -163,7 +163,7 @@ def _keys() -> list[Question]:
 def _controls(forbidden: Collection[str], longest: int) -> list[Question]:
     """Hellos that a server should answer, the most telling first."""
     good_first = sorted(FIRST_FAMILY, key=lambda suite: (bool(weaknesses(suite) & set(forbidden)), not suite.aead))
-    good_dhe = [suite for suite in DHE_FAMILY if not weaknesses(suite) & {"null", "anonymous", "export", "rc4", "des"}]
+    good_dhe = sorted(DHE_FAMILY, key=lambda suite: (bool(weaknesses(suite) & set(forbidden)), not suite.aead))
     purpose = "control: a good server answers"
     first = _below_13("control-1.2", purpose, TLS_1_2, good_first, forbidden)
     return [

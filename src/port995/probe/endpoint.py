@@ -129,6 +129,7 @@ class _Visit(Line):
         self._leaves_from: Optional[str] = None
         """Local address of the connection before, while connections come about: then there is still a route."""
         self._heard = Heard()
+        self._interrogation: Optional[Interrogation] = None
         self._injection: Optional[Injection] = None
         self._tcp: Optional[TcpConnect] = None
         self._tls: Optional[TlsSession] = None
@@ -186,6 +187,8 @@ class _Visit(Line):
             await self._inside_tls(stream, greeted=False)
         elif await self._clear_text(stream):
             await self._inside_tls(stream, greeted=True)
+        if self._interrogation is not None and (self._tls is None or self._tls.outcome != "completed"):
+            await self._interrogation.once_more()
 
     async def _interrogate(self) -> None:
         """Ask the profile's questions; the session that follows is the answered hello behind them."""
@@ -195,7 +198,7 @@ class _Visit(Line):
         except ValueError:
             return  # The session says so.
         reserved = min(0.4 * options.endpoint_timeout, options.tls_timeout + options.pop3_timeout)
-        await Interrogation(
+        self._interrogation = Interrogation(
             self,
             [question for question in options.questions if question.kind == HELLO],
             name,
@@ -204,7 +207,8 @@ class _Visit(Line):
             options.hello_budget,
             self._heard,
             lambda: self._ends_at - reserved,
-        ).run()
+        )
+        await self._interrogation.run()
         wanted = any(question.kind == INJECTION for question in options.questions)
         if wanted and self._service == POP3 and any(answered(hello) for hello in self._heard.hellos):
             timeout = min(options.pop3_timeout, max(0.0, self._ends_at - reserved - time.monotonic()))

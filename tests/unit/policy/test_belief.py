@@ -182,6 +182,20 @@ def test_an_answer_in_a_lower_version_shows_that_the_offered_one_is_not_spoken()
     assert found["VER-003"] == "fail"
 
 
+def test_a_version_that_is_not_spoken_needs_no_refusal_of_its_suites() -> None:
+    """Its highest is TLS 1.1: to every offer of TLS 1.2 it answered in that."""
+    lower = taken(0xC013, 0x0302)
+    hellos = good(control_1_2={**lower, "certificate": 0}, old_ecdhe_rsa=lower, suites_ecdhe_rsa=lower, suites_dhe=lower)
+    asked = questions()
+    rest = [
+        hello_of(asked["old-ecdhe-rsa"], ALERT, suites=asked["old-ecdhe-rsa"].suites.replace("c013", "")),
+        *(hello_of(asked[name], ALERT, version=0x0301) for name in ("old-ecdhe-rsa", "old-dhe")),
+    ]
+    found = statuses(with_hellos((*hellos, *rest)))
+    assert found["VER-004"] == found["CIPH-007"] == "fail"
+    assert found["CIPH-001"] == found["CIPH-004"] == found["CIPH-008"] == "pass"
+
+
 def test_a_second_certificate_has_its_own_question_about_groups() -> None:
     """Weak groups were refused with one certificate; with the other nobody asked."""
     other = "ECDSA" if KEY == "RSA" else "RSA"

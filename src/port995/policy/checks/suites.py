@@ -66,7 +66,8 @@ def class_finding(seen: Observation, evidence: Evidence, title: str, words: tupl
     open_suites = {
         version: left
         for version in (*BELOW_13, TLS_1_3)
-        if (left := suites_of(words, version) - evidence.refused_suites(version))
+        if (version == TLS_1_3 or not evidence.is_unspoken(version))
+        and (left := suites_of(words, version) - evidence.refused_suites(version))
     }
     if open_suites:
         version, left = max(open_suites.items())

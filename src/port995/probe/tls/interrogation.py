@@ -93,18 +93,29 @@ class Interrogation:
         self._versions: Set[int] = set()
         self._failures = 0
         self._learned = False
+        self._answered: Optional[Question] = None
         self._slowest: Optional[float] = None
 
     async def run(self) -> None:
         """Ask everything; what stands in the way is said in `Heard.ended`."""
         try:
-            control = await self._controls()
+            control = self._answered = await self._controls()
             for question in self._questions:
                 if not question.control and not self._needless(question):
                     await self._ask(question)
             await self._again(control)
         except _GiveUp as given_up:
             self._heard.ended = str(given_up)
+
+    async def once_more(self) -> None:
+        """Ask the control that was answered again: the caller's session could not stand behind the others, for a reason
+        that may be its own TLS library's."""
+        if self._answered is None:
+            return
+        try:
+            await self._say(self._answered, self._answered.version, numbers(self._answered.suites))
+        except _GiveUp as given_up:
+            self._heard.ended = self._heard.ended or str(given_up)
 
     async def _controls(self) -> Question:
         """Ask the controls until one is answered, the first of them with the longest offer."""
