@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import ctypes
+import errno
 import fcntl
 import os
 import select
@@ -47,8 +48,10 @@ def carry(left: int, right: int, seconds: float) -> None:
             _, to, packet = flying.popleft()
             try:
                 os.write(to, packet)
-            except BlockingIOError:
-                pass
+            except OSError as error:
+                # A queue that is full, or an end that is not up yet (EIO): a packet is lost, as on any cable.
+                if error.errno not in (errno.EAGAIN, errno.EIO):
+                    raise
         wait = max(0.0, flying[0][0] - now) if flying else None
         ready, _, _ = select.select([left, right], [], [], wait)
         due = time.monotonic() + seconds
