@@ -160,7 +160,7 @@ class Interrogation:
                 if not suites:
                     break
                 hello = await self._say(question, version, suites)
-                if not (answered(hello) and question.marks and self._learned):
+                if not answered(hello) or not question.marks or (settled and not self._learned):
                     break
                 # An answer settles the version that was offered: it is spoken, or the server's highest is below it.
                 settled = True
