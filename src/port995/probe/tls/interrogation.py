@@ -92,6 +92,7 @@ class Interrogation:
         self._shown: Set[str] = set()
         self._versions: Set[int] = set()
         self._failures = 0
+        self._asked: Set[Tuple[str, int]] = set()
         self._learned = False
         self._answered: Optional[Question] = None
         self._slowest: Optional[float] = None
@@ -102,6 +103,10 @@ class Interrogation:
             control = self._answered = await self._controls()
             for question in self._questions:
                 if not question.control and not self._needless(question):
+                    await self._ask(question)
+            # A later question may have shown a version that bounds what an earlier refusal covers.
+            for question in self._questions:
+                if (question.id, question.version) in self._asked:
                     await self._ask(question)
             await self._again(control)
         except _GiveUp as given_up:
@@ -142,10 +147,12 @@ class Interrogation:
         return bool(question.only_key) and bool(self._keys) and question.only_key not in self._keys
 
     async def _ask(self, question: Question) -> None:
-        """Ask a question at its version, and at those below that a refusal does not cover."""
+        """Ask a question at its version, and at those below that a refusal does not cover; each once."""
         version = question.version
         while True:
-            await self._walk(question, version)
+            if (question.id, version) not in self._asked:
+                self._asked.add((question.id, version))
+                await self._walk(question, version)
             spoken = [one for one in self._versions if SSL_3 <= one <= version]
             if version > TLS_1_1 or version == SSL_2 or not spoken or max(spoken) == SSL_3:
                 return
