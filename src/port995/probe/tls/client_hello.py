@@ -135,7 +135,8 @@ def _extensions(offer: Offer) -> List[Tuple[int, bytes]]:
             found.append((KEY_SHARE, _vector(2, share)))
     if found and not found[-1][1]:
         found.insert(0, found.pop())
-    return found
+    # One that stands alone has no other order: then there is none.
+    return found if found and found[-1][1] else []
 
 
 def _padding(message: int, has_extensions: bool, record_at_least: int) -> int:
