@@ -278,6 +278,7 @@ observations:
 """
 
 import os
+import re
 import tempfile
 import uuid
 
@@ -409,6 +410,8 @@ def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
     run_id = params["run_id"] or uuid.uuid4().hex
+    if not re.match(r"[0-9a-f]{32}\Z", run_id):
+        module.fail_json(msg="run_id is 32 hexadecimal digits (0 to 9, a to f), not %s" % ascii(run_id)[:80])
     try:
         questions = tuple(decode(Question, question) for question in params["questions"])
     except CodecError as error:
