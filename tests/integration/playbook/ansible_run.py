@@ -26,6 +26,9 @@ SECONDS = 120
 QUICK = {"audit_resolve_timeout": 3, "audit_connect_timeout": 1}
 """A dark host costs the connect timeout, twice for each service. On loopback no other host comes near it."""
 
+WITHOUT_HELLOS = {"audit_checks": "POP3S-PORT-* or POP3S-CERT-*"}
+"""Checks that one session answers: quicker where it does not matter what else is looked at."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Played:

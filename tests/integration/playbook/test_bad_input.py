@@ -57,7 +57,7 @@ def test_with_good_input_the_same_host_is_probed(watched: Listener, tmp_path: Pa
     """Else the test above would prove nothing."""
     before = watched.connections
     hosts: Hosts = {"watched": {"ansible_host": "127.0.0.1", "pop3s_port": watched.port, "pop3s_intent": "serve"}}
-    run = playbook(tmp_path, inventory_of(hosts), audit_tls_timeout=1, audit_pop3_timeout=1)
+    run = playbook(tmp_path, inventory_of(hosts), audit_tls_timeout=1, audit_depth="session")
     assert run.code == 2 and run.gate["incomplete"], run.said
     assert watched.connections > before
 

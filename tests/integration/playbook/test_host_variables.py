@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ..command_line import closed_port
-from .ansible_run import Played, inventory_of, playbook
+from .ansible_run import WITHOUT_HELLOS, Played, inventory_of, playbook
 from .conftest import Hosts
 
 NO_LOGIN: dict[str, object] = {
@@ -60,7 +60,7 @@ def test_a_host_that_ansible_takes_for_localhost_is_a_host_like_others(
 ) -> None:
     good = five["good"]
     hosts: Hosts = {name: {**good, "pop3s_address": good["ansible_host"]}, "good": good}
-    run = playbook(tmp_path, inventory_of(hosts, **NO_LOGIN), **seen_by_two)
+    run = playbook(tmp_path, inventory_of(hosts, **NO_LOGIN), **seen_by_two, **WITHOUT_HELLOS)
     assert (run.code, run.gate["exit"]) == (0, 0), run.said
     assert run.verdicts == {name: "pass", "good": "pass"}
 

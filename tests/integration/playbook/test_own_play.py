@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .ansible_run import inventory_of, playbook
+from .ansible_run import WITHOUT_HELLOS, inventory_of, playbook
 from .conftest import Hosts
 
 
@@ -41,12 +41,14 @@ def test_the_playbook_itself_can_not_be_made_to_run_once_for_every_host(
     lab_good: Hosts, seen_by_two: dict[str, object], tmp_path: Path
 ) -> None:
     hosts = {"good": lab_good["good"], "again": {**lab_good["good"]}}
-    run = playbook(tmp_path, inventory_of(hosts), environment={"ANSIBLE_STRATEGY": "free"}, **seen_by_two)
+    run = playbook(
+        tmp_path, inventory_of(hosts), environment={"ANSIBLE_STRATEGY": "free"}, **seen_by_two, **WITHOUT_HELLOS
+    )
     assert (run.code, run.gate["exit"]) == (0, 0), run.said
 
 
 def test_a_batch_of_all_hosts_is_one_run(lab_good: Hosts, seen_by_two: dict[str, object], tmp_path: Path) -> None:
-    run = playbook(tmp_path, inventory_of(lab_good), play=play(serial="100%"), **seen_by_two)
+    run = playbook(tmp_path, inventory_of(lab_good), play=play(serial="100%"), **seen_by_two, **WITHOUT_HELLOS)
     assert (run.code, run.gate["exit"]) == (0, 0), run.said
 
 
@@ -55,7 +57,7 @@ def test_hosts_outside_of_the_play_are_excluded_aloud(
     hosts: str, excluded: int, five: Hosts, seen_by_two: dict[str, object], tmp_path: Path
 ) -> None:
     fleet = {name: five[name] for name in ("good", "refusing")}
-    run = playbook(tmp_path, inventory_of(fleet), play=play(hosts=hosts), **seen_by_two)
+    run = playbook(tmp_path, inventory_of(fleet), play=play(hosts=hosts), **seen_by_two, **WITHOUT_HELLOS)
     assert (run.code, run.gate["exit"]) == (2, 3), run.said
     assert run.report["coverage"]["excluded"] == excluded
     assert run.report["coverage"]["inventory"] == 2
@@ -63,7 +65,7 @@ def test_hosts_outside_of_the_play_are_excluded_aloud(
 
 def test_a_gate_that_does_not_stop_the_play_still_says_what_it_found(lab_good: Hosts, tmp_path: Path) -> None:
     """``port995 gate`` ends the pipeline then."""
-    run = playbook(tmp_path, inventory_of(lab_good), audit_gate=False, audit_show=False)
+    run = playbook(tmp_path, inventory_of(lab_good), audit_gate=False, audit_show=False, **WITHOUT_HELLOS)
     assert (run.code, run.gate["exit"]) == (0, 1), run.said
     assert run.results["good"]["POP3S-CERT-002"] == "fail"
     assert "POP3S-CERT-002" not in run.said
