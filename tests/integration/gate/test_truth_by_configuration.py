@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Truth by configuration: real servers are set up at random, and the gate must find what is true of them, no more and no
+less. No false pass, no false fail, and hardly anything left open.
+
+GATE_CONFIGURATIONS says how many configurations each kind of server gets (4), GATE_SEED from where they are drawn (a
+number; printed). `make truth` runs many. What is expected is read off the suites' names by this test alone.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("tlslite", reason="tlslite-ng is not installed (it comes with the dev extra)")
+
+from port995.probe.model import Observation  # noqa: E402
+
+from tests.peers.peer import Peer, TlsConfiguration, Truth  # noqa: E402
+from tests.peers.registry import PEERS  # noqa: E402
+from tests.peers.suites import BY_NUMBER, SSL30, TLS10, TLS11, TLS12, TLS13  # noqa: E402
+
+from .looked import look, verdicts  # noqa: E402
+
+CONFIGURATIONS = int(os.environ.get("GATE_CONFIGURATIONS", "4"))
+SEED = int(os.environ.get("GATE_SEED", "20261125"))
+pytestmark = pytest.mark.timeout(max(180, 20 * CONFIGURATIONS))
+
+STRONG_GROUPS = {0x0017, 0x0018, 0x0019, 0x001D, 0x001E, *range(256, 261), 0x11EB, 0x11EC, 0x11ED, 0x0201, 0x0202}
+"""What the profile strict allows, written down once more."""
+
+
+@dataclasses.dataclass
+class Tally:
+    """What came of all comparisons of one kind of server."""
+
+    right: int = 0
+    wrong: list[str] = dataclasses.field(default_factory=list)
+    undetermined: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    unservable: int = 0
+    hellos: list[int] = dataclasses.field(default_factory=list)
+
+
+def shown_by(number: int) -> set[str]:
+    """The checks that a suite makes fail when it is taken, read off its name."""
+    name = BY_NUMBER[number].name
+    exchange = name.split("_WITH_")[0].removeprefix("TLS_")
+    found = set()
+    if "NULL" in name or "SHA256_SHA256" in name:
+        found.add("CIPH-001")
+    if "anon" in name:
+        found.add("CIPH-002")
+    if "EXPORT" in name:
+        found.add("CIPH-003")
+    if "RC4" in name:
+        found.add("CIPH-004")
+    if any(word in name for word in ("_DES", "DES40", "3DES", "IDEA", "RC2")):
+        found.add("CIPH-005")
+    if exchange in ("RSA", "RSA_EXPORT", "ECDH_RSA", "ECDH_ECDSA", "DH_RSA", "DH_DSS"):
+        found.add("CIPH-006")
+    if "CBC" in name:
+        found.add("CIPH-007")
+    if exchange.startswith(("DHE_", "DH_")):
+        found.add("CIPH-008")
+    if name.endswith("CCM_8") or "CCM_8_" in name:
+        found.add("CIPH-009")
+    return found
+
+
+def expected_fails(truth: Truth) -> set[str]:
+    """The checks that must fail of a server of which this is true."""
+    fails = {check for _, suite in truth.pairs for check in shown_by(suite)}
+    fails |= {check for version, check in ((SSL30, "VER-002"), (TLS10, "VER-003"), (TLS11, "VER-004")) if version in truth.versions}
+    if not {TLS12, TLS13} & truth.versions:
+        fails.add("VER-005")
+    if any(group not in STRONG_GROUPS for groups in truth.groups.values() for group in groups):
+        fails.add("GRP-001")
+    return fails
+
+
+CHECKS = ("VER-002", "VER-003", "VER-004", "VER-005", *(f"CIPH-00{number}" for number in range(1, 10)), "GRP-001")
+
+
+def compare(peer: Peer, configuration: TlsConfiguration, folder: Path, tally: Tally) -> None:
+    """Start the server, look, and hold each verdict against what is true."""
+    truth = peer.truth(configuration)
+    folder.mkdir()
+    with peer.start(configuration, folder) as running:
+        looks = [look(running.address, running.port)]
+        if running.stls_port is not None:
+            looks.append(look(running.address, running.port, running.stls_port))
+    fails = expected_fails(truth)
+    for target, seen in looks:
+        tally.hellos.append(max(len(one.hellos) for one in seen))
+        if not truth.pairs:
+            tally.unservable += 1
+        results = verdicts(target, seen)
+        for check in CHECKS:
+            status = results[check].status.value
+            if status == "not_tested":
+                if truth.pairs:
+                    tally.undetermined[f"{check}: {results[check].message[:160]}"] += 1
+            elif status == ("fail" if check in fails else "pass"):
+                tally.right += 1
+            else:
+                tally.wrong.append(
+                    f"{check} is {status}, expected {'fail' if check in fails else 'pass'}: {results[check].message[:200]}"
+                    f"\n  {configuration}\n{told(seen)}"
+                )
+
+
+def told(seen: list[Observation]) -> str:
+    """The hellos, one a line."""
+    return "\n".join(
+        f"    {one.service} {hello.question} {hello.version:#06x} {len(hello.suites) // 4} suites -> {hello.outcome}"
+        f" {hello.alert} {hello.answered_version} {hello.suite} {hello.group}"
+        for one in seen
+        for hello in one.hellos
+    )
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
+def test_the_gate_finds_what_is_true(peer: Peer, tmp_path: Path, record_property: object) -> None:
+    if reason := peer.missing():
+        pytest.skip(reason)
+    rng = random.Random(f"{SEED} {peer.name}")
+    tally = Tally()
+    drawn = 0
+    while drawn < CONFIGURATIONS:
+        configuration = peer.random(rng)
+        # Whether SSL 3.0 has elliptic curves depends on the hello it answers, so nothing is true of such a server alone.
+        if max(configuration.versions) == SSL30:
+            continue
+        drawn += 1
+        compare(peer, configuration, tmp_path / str(drawn), tally)
+    left = sum(tally.undetermined.values())
+    print(
+        f"\n{peer.name}: seed {SEED}, {CONFIGURATIONS} configurations, {tally.right} right, {len(tally.wrong)} wrong, {left} open,"
+        f" {tally.unservable} servers that nobody can use, {min(tally.hellos)} to {max(tally.hellos)} hellos"
+    )
+    assert not tally.wrong, "\n".join(tally.wrong)
+    assert left <= 0.01 * (left + tally.right), tally.undetermined
+    assert tally.right
