@@ -17,7 +17,18 @@ from typing import Dict, Optional, Tuple
 
 from ..model import Question, TcpConnect
 from ..tcp import TcpStream
-from .client_hello import SSL_2, SSL_3, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, Offer
+from .client_hello import (
+    RENEGOTIATION_SCSV,
+    SIGNATURE_ALGORITHMS,
+    SSL_2,
+    SSL_3,
+    SUPPORTED_GROUPS,
+    TLS_1_0,
+    TLS_1_1,
+    TLS_1_2,
+    TLS_1_3,
+    Offer,
+)
 from .exchange import Line, say_hello
 
 TIMEOUT = 5.0
@@ -42,10 +53,19 @@ class Canary:
     seen: Tuple[Tuple[str, object], ...]
     """Fields of `Hello` that must come out of it."""
 
-    in_hello: str
-    """Octets that must be in the hello that was sent, hex: the question must really be put."""
+    in_hello: Tuple[str, ...]
+    """Octets that must be in the hello that was sent, hex: the question must really be put. Whole lists: two octets of
+    a number stand somewhere in the randomness once in a thousand runs."""
 
     stls: bool = False
+
+
+def _listed(*values: int) -> str:
+    return "%04x" % (2 * len(values)) + "".join("%04x" % value for value in values)
+
+
+def _in_extension(kind: int, *values: int) -> str:
+    return "%04x%04x" % (kind, 2 * len(values) + 2) + _listed(*values)
 
 
 def _record(version: int, *messages: str) -> str:
@@ -69,7 +89,13 @@ def _chosen(name: str, version: int, suite: int) -> Canary:
     """A server that chooses an old version, or a weak suite."""
     answer = _record(version, _server_hello(version, suite), NO_CERTIFICATE, DONE)
     seen = (("outcome", "server-hello"), ("answered_version", version), ("suite", suite), ("complete", True))
-    return Canary(name, Offer(version, (0xC02F, suite), (0x001D,), (0x0401,)), answer, seen, "%04x" % suite)
+    return Canary(
+        name,
+        Offer(version, (0xC02F, suite), (0x001D,), (0x0401,)),
+        answer,
+        seen,
+        (_listed(0xC02F, suite, RENEGOTIATION_SCSV),),
+    )
 
 
 def _retried(name: str, suite: int, group: int) -> Canary:
@@ -81,7 +107,8 @@ def _retried(name: str, suite: int, group: int) -> Canary:
         ("complete", True),
     )  # fmt: skip
     offer = Offer(TLS_1_3, (0x1301, suite), (0x001D, group), (0x0403, 0x0804), "empty")
-    return Canary(name, offer, answer, seen, "%04x" % group)
+    put = (_listed(0x1301, suite), _in_extension(SUPPORTED_GROUPS, 0x001D, group))
+    return Canary(name, offer, answer, seen, put)
 
 
 def _signed(name: str, group: int, signature: int) -> Canary:
@@ -90,12 +117,22 @@ def _signed(name: str, group: int, signature: int) -> Canary:
         TLS_1_2, _server_hello(TLS_1_2, 0xC02F), NO_CERTIFICATE, _key_exchange(group, signature), DONE
     )  # fmt: skip
     seen = (("outcome", "server-hello"), ("group", group), ("signature", signature), ("complete", True))
-    return Canary(name, Offer(TLS_1_2, (0xC02F,), (0x001D, group), (0x0401, signature)), answer, seen, "%04x" % group)
+    put = (
+        _in_extension(SUPPORTED_GROUPS, 0x001D, group), _in_extension(SIGNATURE_ALGORITHMS, 0x0401, signature),
+    )  # fmt: skip
+    return Canary(name, Offer(TLS_1_2, (0xC02F,), (0x001D, group), (0x0401, signature)), answer, seen, put)
 
 
 def _refused(name: str, answer: str, *seen: Tuple[str, object], stls: bool = False) -> Canary:
     """A server that refuses, in one way or another: each must be told from the others."""
-    return Canary(name, Offer(TLS_1_2, (0xC02F,), (0x001D,), (0x0401,)), answer, seen, "c02f", stls)
+    return Canary(
+        name,
+        Offer(TLS_1_2, (0xC02F,), (0x001D,), (0x0401,)),
+        answer,
+        seen,
+        (_listed(0xC02F, RENEGOTIATION_SCSV),),
+        stls,
+    )
 
 
 def _ssl_2() -> Canary:
@@ -103,7 +140,7 @@ def _ssl_2() -> Canary:
     body = "04" + "00" + "00" + "0002" + "0000" + "0003" + "0010" + "010080" + "5a" * 16
     answer = "%04x" % (0x8000 | len(body) // 2) + body
     seen = (("outcome", "server-hello"), ("answered_version", SSL_2), ("complete", True))
-    return Canary("SSLv2", Offer(SSL_2, (0x010080, 0x0700C0)), answer, seen, "010080")
+    return Canary("SSLv2", Offer(SSL_2, (0x010080, 0x0700C0)), answer, seen, ("0100800700c0",))
 
 
 CANARIES: Tuple[Canary, ...] = (
@@ -164,7 +201,7 @@ async def _seen(canary: Canary) -> bool:
         server.cancel()
         ours.close()
         theirs.close()
-    put = bytes.fromhex(canary.in_hello) in hello_sent.get("hello", b"")
+    put = all(bytes.fromhex(octets) in hello_sent.get("hello", b"") for octets in canary.in_hello)
     return put and all(getattr(hello, name) == value for name, value in canary.seen)
 
 
