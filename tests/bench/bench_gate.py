@@ -2,8 +2,8 @@
 """The gate's proof of a profile against scanners that ask one suite at a time: 200 endpoints of one real Dovecot.
 
 Prints endpoints/s, the connections that Dovecot counted, peak memory as the sum over all processes and the facts that
-each tool says about an endpoint, all from one run, with ratios; again with 50 ms of delay (root); then what an endpoint
-costs the probe alone as fleets grow. Not a test: `make bench` runs it.
+each tool says about an endpoint, all from one run, with ratios; then what an endpoint costs the probe alone as fleets
+grow; then the comparison again, on fewer endpoints, with 50 ms of delay (root). Not a test: `make bench` runs it.
 
     python -m tests.bench.bench_gate --count 200 --scale 100,1000,10000 --network
 """
@@ -81,7 +81,7 @@ def compare(folder: Path, server: Dovecot, addresses: list[str], prefix: list[st
         if tool.missing:
             print(f"{tool.name} skipped: {tool.missing}")
             continue
-        few = addresses[: tool.most]
+        few = addresses[: tool.most_far if prefix else tool.most]
         before = len(server.log)
         try:
             done = measure([*prefix, *tool.command(folder, few, server.pop3s_port, SERVER_NAME)], timeout=TIME_LIMIT)
@@ -163,17 +163,19 @@ def through_a_network(count: int) -> None:
 def main() -> None:
     """Run the benchmark."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--count", type=int, default=200, help="endpoints (200)")
+    options.add_argument("--count", type=int, default=200, help="endpoints (200); 0: none")
     options.add_argument("--scale", default="100,1000,10000", help="sizes of fleets for the probe alone; empty: none")
+    options.add_argument("--far-count", type=int, default=50, help="endpoints behind the delay (50)")
     options.add_argument("--network", action="store_true", help="also with 50 ms of delay (root)")
     chosen = options.parse_args()
     if dovecot_binary() is None:
         sys.exit("dovecot is not installed (Debian: dovecot-pop3d); nothing was measured")
-    on_loopback(chosen.count, [int(one) for one in chosen.scale.split(",") if one])
+    if chosen.count:
+        on_loopback(chosen.count, [int(one) for one in chosen.scale.split(",") if one])
     if chosen.network and os.getuid() != 0:
         print("network part skipped: it needs root to make network namespaces")
     elif chosen.network:
-        through_a_network(chosen.count)
+        through_a_network(chosen.far_count)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,8 @@ class Scanner:
     """From a folder, addresses, a port and a server name to what to run."""
     most: int
     """Endpoints at the most, so that the benchmark ends."""
+    most_far: int
+    """The same where each round trip takes long."""
     missing: str = ""
     """Why it can't be run here; empty: it can."""
 
@@ -93,13 +95,13 @@ def scanners() -> list[Scanner]:
     sslyze, problem = _sslyze()
     testssl = shutil.which("testssl") or shutil.which("testssl.sh") or ""
     return [
-        Scanner("nmap", _nmap, 200, "" if shutil.which("nmap") else "nmap is not installed"),
-        Scanner("sslscan", _sslscan, 50, "" if shutil.which("sslscan") else "sslscan is not installed"),
-        Scanner("sslyze", lambda *how: _targets([sslyze, "--sni", how[3]], *how), 20, problem),
+        Scanner("nmap", _nmap, 200, 200, "" if shutil.which("nmap") else "nmap is not installed"),
+        Scanner("sslscan", _sslscan, 50, 10, "" if shutil.which("sslscan") else "sslscan is not installed"),
+        Scanner("sslyze", lambda *how: _targets([sslyze, "--sni", how[3]], *how), 20, 20, problem),
         Scanner(
             "testssl",
             lambda *how: [testssl, "--color", "0", "--quiet", "--warnings", "batch", "--nodns", "min", f"{how[1][0]}:{how[2]}"],
-            1, "" if testssl else "testssl.sh is not installed (Debian: testssl.sh)",
+            1, 1, "" if testssl else "testssl.sh is not installed (Debian: testssl.sh)",
         ),
     ]  # fmt: skip
 
