@@ -63,6 +63,12 @@ def test_hosts_outside_of_the_play_are_excluded_aloud(
     assert run.report["coverage"]["inventory"] == 2
 
 
+def test_tags_of_other_tasks_leave_the_role_whole(lab_good: Hosts, tmp_path: Path) -> None:
+    """The play has no tags: those of the role are enough. Without the CA the gate is not passed."""
+    run = playbook(tmp_path, inventory_of(lab_good), "--tags", "mail", play=play(), **WITHOUT_HELLOS)
+    assert (run.code, run.gate["exit"]) == (2, 1), run.said
+
+
 def test_a_gate_that_does_not_stop_the_play_still_says_what_it_found(lab_good: Hosts, tmp_path: Path) -> None:
     """``port995 gate`` ends the pipeline then."""
     run = playbook(tmp_path, inventory_of(lab_good), audit_gate=False, audit_show=False, **WITHOUT_HELLOS)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ...packaging.environments import interpreters
-from .ansible_run import Played, inventory_of, playbook
+from .ansible_run import WITHOUT_HELLOS, Played, inventory_of, playbook
 from .conftest import Hosts
 
 
@@ -135,6 +135,16 @@ def test_a_vantage_that_fails_costs_the_others_nothing(broken: Played) -> None:
         "journal-controller.jsonl", "journal-whole.jsonl"
     ]  # fmt: skip
     assert len(broken.journal("whole")) == len(broken.journal("controller"))
+
+
+def test_a_vantage_that_is_unreachable_does_not_take_the_report_with_it(
+    lab_good: Hosts, seen_by_two: dict[str, object], tmp_path: Path
+) -> None:
+    """Ansible would call the host unreachable in whose name it delegates; with no other host nothing would be judged."""
+    extra = {**seen_by_two, "audit_vantages": [{"name": "controller"}, vantage("stranger.invalid")]}
+    run = playbook(tmp_path, inventory_of(lab_good), **extra, **WITHOUT_HELLOS)
+    assert (run.code, run.gate["exit"]) == (2, 3), run.said
+    assert "no observation in the journal from stranger.invalid" in run.messages["good"]
 
 
 @pytest.mark.parametrize("how", ["changed", "cut"])
