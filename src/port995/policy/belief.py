@@ -11,8 +11,9 @@ The rules, each learnt from a server or a network that fooled another tool:
 - Any refusal stands between two answered hellos; the session counts as one. What stands outside is undetermined: nobody
   knows whether the server still listened to us.
 - An end before the hello was sent, or sooner than a round trip after the connect, is a throttle.
-- A refusal at TLS 1.1 or 1.0 covers a version below it where all between are known not to be spoken: then a server that
-  spoke the lower one would have answered in it (RFC 5246 appendix E.1).
+- A refusal is one at its own version. It says nothing of those below: GnuTLS with TLS 1.0 and 1.2 on and 1.1 off
+  refuses a hello of 1.1. An answer in a lower version says that those between are not spoken (RFC 5246 appendix E.1).
+- The alert protocol_version to an offer of TLS 1.1 or below refuses that version with every suite.
 - What is refused is the whole of an offer: suites only where every group and signature was on offer with them, groups
   only with every signature, signatures only with every group.
 """
@@ -27,11 +28,12 @@ from ..probe.model import Hello, Observation
 from ..probe.tls.cipher_suites import BY_NUMBER, FAMILY_DHE, FAMILY_ECDHE_RSA, FAMILY_TLS13
 from ..probe.tls.client_hello import SSL_2, SSL_3, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, numbers
 from ..probe.tls.interrogation import answered
-from .universe import OLD_SUITES, every_group, every_signature
+from .universe import DHE_FAMILY, FIRST_FAMILY, OLD_SUITES, every_group, every_signature
 
 REFUSING_ALERTS = (40, 70, 71, 86)
 """RFC 8446 section 6.2, RFC 7507 section 3."""
 
+PROTOCOL_VERSION = 70
 WEAK_ALERTS = (80,)
 WEAK_ENDS = ("eof", "reset")
 QUIET_SECONDS = 0.018
@@ -41,6 +43,7 @@ CROSSING_SECONDS = 0.002
 """Round trips longer than this are long enough to tell an end that was on its way already when the hello left."""
 
 BELOW_13 = (SSL_3, TLS_1_0, TLS_1_1, TLS_1_2)
+EVERY_SUITE = frozenset(suite.number for suite in (*FIRST_FAMILY, *DHE_FAMILY))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +60,11 @@ class Refusal:
     def of_suites(self) -> bool:
         """Whether it was the suites that were refused: everything that could carry them was on offer."""
         return self.of_groups and every_group(self.version, self.groups)
+
+    @property
+    def of_version(self) -> bool:
+        """Whether it was the version, with whatever suites (alert protocol_version, RFC 5246 section 7.2.2)."""
+        return self.hello.alert == PROTOCOL_VERSION and self.version <= TLS_1_1
 
     @functools.cached_property
     def of_groups(self) -> bool:
@@ -105,39 +113,22 @@ class Evidence:
         return self._refused[version]
 
     @functools.cached_property
-    def _exactly(self) -> dict[int, frozenset[int]]:
-        """Suites that were refused in offers of each version."""
+    def _refused(self) -> dict[int, frozenset[int]]:
         found: dict[int, frozenset[int]] = {version: frozenset() for version in (*BELOW_13, TLS_1_3)}
         for refusal in self.refusals:
             if refusal.version in found and refusal.of_suites:
-                found[refusal.version] |= refusal.suites
+                found[refusal.version] |= EVERY_SUITE if refusal.of_version else refusal.suites
         return found
-
-    @functools.cached_property
-    def _refused(self) -> dict[int, frozenset[int]]:
-        exactly = self._exactly
-        found = dict(exactly)
-        for offered in (TLS_1_1, TLS_1_0):
-            for version in (TLS_1_0, SSL_3):
-                between = [one for one in BELOW_13 if version < one <= offered]
-                if between and all(self._is_unspoken(one, exactly) for one in between):
-                    found[version] |= exactly[offered]
-        return found
-
-    def _is_unspoken(self, version: int, exactly: dict[int, frozenset[int]]) -> bool:
-        """Whether it was not spoken, and an answer in a lower one, or the refusal of all it could use, shows why."""
-        if self.speaking(version) is not None:
-            return False
-        if self.answered_below(version) is not None:
-            return True
-        return any(exactly[offered] >= OLD_SUITES for offered in BELOW_13 if version <= offered <= TLS_1_1)
 
     def is_unspoken(self, version: int) -> bool:
-        """Whether a version is known not to be spoken at all, whatever the suites.
+        """Whether a version is known not to be spoken at all: an answer in a lower one, or the refusal of all it could
+        use, shows it.
 
         :param version: 0x0300 to 0x0303
         """
-        return self._is_unspoken(version, self._exactly)
+        if self.speaking(version) is not None:
+            return False
+        return self.answered_below(version) is not None or self.refused_suites(version) >= OLD_SUITES
 
     def answered_below(self, version: int) -> Hello | None:
         """An answer in a lower version to an offer of this one or a higher: it would have chosen this, if it could."""

@@ -90,7 +90,9 @@ def compile_offers(profile: Profile) -> tuple[Question, ...]:
 def _old_versions(forbidden: Collection[str]) -> list[Question]:
     """TLS 1.1 and everything below it: a server of any of them answers, in its highest."""
     return [
-        _below_13(f"old-{name}", f"TLS 1.1 and below, {title}", TLS_1_1, _old(family), forbidden)
+        dataclasses.replace(
+            _below_13(f"old-{name}", f"TLS 1.1 and below, {title}", TLS_1_1, _old(family), forbidden), lower=True
+        )
         for name, title, family in _FAMILIES
     ]
 
@@ -140,7 +142,9 @@ def _groups(is_forbidden: Callable[[NamedGroup], bool]) -> list[Question]:
         )
         for key in KEY_TYPES
     ]  # fmt: skip
-    return [*per_key, _tls_13("groups-1.3", "groups that must not be, TLS 1.3", COMMON_13, above)]
+    # A server that does not heed the group of its certificate's key would take a weak one from who offers no other.
+    alone = dataclasses.replace(per_key[1], id=per_key[1].id + "-alone", own_group=False)
+    return [*per_key, alone, _tls_13("groups-1.3", "groups that must not be, TLS 1.3", COMMON_13, above)]
 
 
 def _signatures() -> Question:

@@ -241,8 +241,7 @@ class Question:
     """Why it is asked, for the report."""
 
     version: int
-    """The one version that is offered: 0x0002 (SSLv2), 0x0300 to 0x0304. Below 0x0303 the version below is asked about
-    too where an answer showed that a refusal would not cover it."""
+    """The one version that is offered: 0x0002 (SSLv2), 0x0300 to 0x0304."""
 
     suites: str
     """Cipher suites; six digits each for SSLv2."""
@@ -264,7 +263,14 @@ class Question:
 
     only_key: str = ""
     """Ask only where a certificate with this type of key was shown, or none at all. The group of that key is appended
-    to the groups: without it a server can't use the certificate, and its refusal would say nothing of the others."""
+    to the groups, unless `own_group` says no: without it a server can't use the certificate, and its refusal would
+    say nothing of the others."""
+
+    own_group: bool = True
+    """With `only_key`: append that group; ``False``: ask without it, as a client that does not have it would."""
+
+    lower: bool = False
+    """Ask the same at every version below down to SSL 3.0, except where the version itself was refused."""
 
     server_name: bool = True
     """Whether the target's name is sent as SNI."""

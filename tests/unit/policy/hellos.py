@@ -62,8 +62,12 @@ def good_hellos(leaf: str, profile: str = "baseline", **answers: dict[str, Any])
         if question.control:
             answer = taken(suite, group=0x001D, signature=own, certificate=0)
         name = question.id.replace("-", "_").replace(".", "_")
-        offered = {} if question.server_name else {"server_name": None}
+        offered: dict[str, Any] = {} if question.server_name else {"server_name": None}
+        if question.only_key == "ECDSA" and question.own_group:
+            offered["groups"] = question.groups + "0017"
         found.append(hello_of(question, answers.get(name, answer), **offered))
+        if question.lower:
+            found += [hello_of(question, answer, version=version, **offered) for version in (0x0301, 0x0300)]
     return tuple(found)
 
 

@@ -63,7 +63,7 @@ def test_what_was_not_settled_without_a_name_is_not_tested(outcome: str) -> None
 
 def test_a_refusal_without_a_name_covers_no_offer_with_it() -> None:
     seen = session(hellos=hellos(old_ecdhe_rsa={"outcome": "timeout"}, old_ecdhe_rsa_without_name=ALERT))
-    assert found("VER-003", seen) == "not_tested"
+    assert found("VER-004", seen) == "not_tested"
 
 
 def test_where_no_name_is_ever_sent_the_check_does_not_apply() -> None:

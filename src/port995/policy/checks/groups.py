@@ -8,17 +8,19 @@ from collections.abc import Collection
 
 from ...probe.model import Hello, Observation
 from ...probe.tls.certificate_key import key_of
-from ...probe.tls.client_hello import TLS_1_2, TLS_1_3, numbers
+from ...probe.tls.client_hello import TLS_1_2, TLS_1_3, VERSION_NAMES, numbers
 from ...probe.tls.named_groups import BY_NUMBER, FFDHE, GROUPS, HYBRID, MLKEM, name_of
-from ..belief import Evidence
-from ..check import GROUPS_ASKED, KEYS, POST_QUANTUM, Parameter, endpoint_check
+from ..belief import BELOW_13, Evidence
+from ..check import GROUPS_ASKED, KEYS, POST_QUANTUM, VERSIONS, Parameter, endpoint_check
 from ..hello import APPLIES, each_hello, hello_words, refusal_words, unproven
 from ..model import Severity, Status
+from ..session import not_tested
 from ..subject import EndpointSubject, Finding, seen_from
 from ..universe import COMMON_13, KEY_TYPES, ephemeral, every_signature
 
 ALLOWED = tuple(group.name for group in GROUPS if not group.deprecated)
-QUESTIONS = ("groups-rsa", "groups-ecdsa", "groups-1.3")
+ALONE = "-alone"
+QUESTIONS = ("groups-rsa", "groups-ecdsa", "groups-ecdsa-alone", "groups-1.3")
 
 
 @endpoint_check(
@@ -33,7 +35,7 @@ QUESTIONS = ("groups-rsa", "groups-ecdsa", "groups-1.3")
     parameters={
         "allowed": Parameter(ALLOWED, "groups that may be taken", choices=tuple(group.name for group in GROUPS))
     },
-    asks=(GROUPS_ASKED, KEYS),
+    asks=(GROUPS_ASKED, KEYS, VERSIONS),
 )
 @each_hello("TLSv1.2 group", "TLSv1.3 group", "alert", "eof")
 def weak_groups(subject: EndpointSubject, seen: Observation, evidence: Evidence) -> Finding:
@@ -50,7 +52,10 @@ def weak_groups(subject: EndpointSubject, seen: Observation, evidence: Evidence)
             expected, shown,
             tuple(f"chosen {name_of(hello.group or 0)} with {hello_words(hello)}" for hello in chosen),
         )  # fmt: skip
-    missing = _missing_below_13(evidence, seen, weak)
+    missing = [] if evidence.is_unspoken(TLS_1_2) else _missing_below_13(evidence, seen, weak)
+    old = ", ".join(VERSION_NAMES[version] for version in BELOW_13[:3] if not evidence.is_unspoken(version))
+    if old:
+        return not_tested(seen, f"groups are asked about from TLS 1.2 on, and {old} may be spoken too")
     if weak - _covered_13(evidence):
         missing.append("TLS 1.3")
     if missing:
@@ -90,17 +95,21 @@ def _suites_with(key: str) -> frozenset[int]:
 
 
 def _covered_12(evidence: Evidence, key: str) -> set[int]:
-    """Groups that are settled as not taken with certificates of a type: refused, or passed over for its own group."""
-    wanted, covered = _suites_with(key), set[int]()
+    """Groups that are settled as not taken with certificates of a type.
+
+    Refused with the certificate's own group beside them, they are. Where the server chose that instead, it may be for its
+    order alone; then they must have been refused without it too: not every server heeds the certificate's group.
+    """
+    wanted, alone, beside, passed = _suites_with(key), set[int](), set[int](), set[int]()
     for refusal in evidence.refusals:
         if refusal.version == TLS_1_2 and refusal.of_groups and refusal.suites >= wanted:
-            covered |= refusal.groups
+            (alone if refusal.hello.question.endswith(ALONE) else beside).update(refusal.groups)
     for hello in evidence.answers:
         if hello.version != TLS_1_2 or hello.answered_version != TLS_1_2:
             continue
         if set(numbers(hello.suites)) >= wanted and every_signature(TLS_1_2, numbers(hello.signatures)):
-            covered |= _passed_over(hello)
-    return covered
+            passed |= _passed_over(hello)
+    return (beside & alone) | (passed & alone) if key == "ECDSA" else beside | passed
 
 
 def _passed_over(hello: Hello) -> set[int]:

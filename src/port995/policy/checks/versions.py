@@ -10,7 +10,7 @@ from ..check import VERSIONS, Check, endpoint_check
 from ..hello import APPLIES, each_hello, hello_words, refusal_words, unproven
 from ..model import Severity, Status
 from ..subject import EndpointSubject, Finding, seen_from
-from ..universe import OLD_SUITES
+from ..universe import COMMON_13, OLD_SUITES
 
 OLD_QUESTIONS = ("old-ecdhe-rsa", "old-dhe")
 NAMES = {SSL_3: "SSL 3.0", TLS_1_0: "TLS 1.0", TLS_1_1: "TLS 1.1"}
@@ -134,5 +134,9 @@ def current_version(subject: EndpointSubject, seen: Observation, evidence: Evide
             f"expected {expected}, a client that offers both got {session} {seen_from(seen)}",
             expected,
             session,
+        )
+    if evidence.is_unspoken(TLS_1_2) and evidence.refused_suites(TLS_1_3) >= set(COMMON_13):
+        return Finding(
+            Status.FAIL, f"expected {expected}, the server chose less or refused {seen_from(seen)}", expected, "neither"
         )
     return unproven(seen, evidence, "whether a current version is spoken", ("control-1.2", "control-1.3"))

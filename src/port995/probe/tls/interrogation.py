@@ -21,11 +21,13 @@ from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from ..model import Hello, Question
 from .certificate_key import CertificateKey, key_of
-from .client_hello import SSL_2, SSL_3, TLS_1_1, TLS_1_2, Offer, numbers
+from .client_hello import SSL_2, SSL_3, TLS_1_1, TLS_1_2, TLS_1_3, Offer, numbers
 from .exchange import Line, say_hello
 
 WEAK = ("eof", "reset", "timeout", "early", "not-connected", "no-stls")
 """Outcomes that a fault on the way gives too: asked once more."""
+PROTOCOL_VERSION = 70
+"""The alert that refuses a version, whatever the suites (RFC 5246 section 7.2.2)."""
 WEAK_ALERTS = (80,)
 """internal_error: what a server says when it broke, for whatever reason."""
 ROUNDS = 2
@@ -93,6 +95,8 @@ class Interrogation:
         self._versions: Set[int] = set()
         self._failures = 0
         self._asked: Set[Tuple[str, int]] = set()
+        self._refused: Set[Tuple[int, bool]] = set()
+        """Versions that were refused as such, and whether the name was sent."""
         self._learned = False
         self._answered: Optional[Question] = None
         self._slowest: Optional[float] = None
@@ -103,10 +107,6 @@ class Interrogation:
             control = self._answered = await self._controls()
             for question in self._questions:
                 if not question.control and not self._needless(question):
-                    await self._ask(question)
-            # A later question may have shown a version that bounds what an earlier refusal covers.
-            for question in self._questions:
-                if (question.id, question.version) in self._asked:
                     await self._ask(question)
             await self._again(control)
         except _GiveUp as given_up:
@@ -135,9 +135,17 @@ class Interrogation:
                 short = not question.pad_to
                 if first_refused and short and question.version == TLS_1_2:
                     self._chunk = MAX_CHUNK
+                if (hello.answered_version or 0) < TLS_1_2:
+                    await self._ask_for_13()
                 return question
             first_refused = True
         raise _GiveUp("no hello was answered")
+
+    async def _ask_for_13(self) -> None:
+        """A server that answers in an old version may still speak TLS 1.3: that is asked with all there is."""
+        for question in self._questions:
+            if question.control and question.version == TLS_1_3:
+                await self._say(question, TLS_1_3, numbers(question.suites))
 
     def _needless(self, question: Question) -> bool:
         if not question.server_name and self._name is None:
@@ -147,16 +155,14 @@ class Interrogation:
         return bool(question.only_key) and bool(self._keys) and question.only_key not in self._keys
 
     async def _ask(self, question: Question) -> None:
-        """Ask a question at its version, and at those below that a refusal does not cover; each once."""
-        version = question.version
-        while True:
-            if (question.id, version) not in self._asked:
+        """Ask a question, of TLS 1.1 and below version by version: a server that has a gap in its versions may refuse a
+        hello although it speaks a lower one (GnuTLS does)."""
+        lowest = SSL_3 if question.lower else question.version
+        for version in range(question.version, lowest - 1, -1):
+            # Who refuses the version itself refuses it with every suite.
+            if (question.id, version) not in self._asked and (version, question.server_name) not in self._refused:
                 self._asked.add((question.id, version))
                 await self._walk(question, version)
-            spoken = [one for one in self._versions if SSL_3 <= one <= version]
-            if version > TLS_1_1 or version == SSL_2 or not spoken or max(spoken) == SSL_3:
-                return
-            version = max(spoken) - 1
 
     async def _walk(self, question: Question, version: int) -> None:
         """Offer the suites until the server refuses, or nothing new could be shown any more."""
@@ -218,7 +224,8 @@ class Interrogation:
         if time.monotonic() >= self._end_at():
             raise _GiveUp("the endpoint's time is used up")
         groups = numbers(question.groups)
-        own = self._keys[question.only_key].group if question.only_key in self._keys else None
+        key = self._keys.get(question.only_key)
+        own = key.group if key is not None and question.own_group else None
         if own is not None:
             groups = (*(one for one in groups if one != own), own)
         name = self._name if question.server_name else None
@@ -246,6 +253,8 @@ class Interrogation:
 
     def _learn(self, question: Question, hello: Hello) -> None:
         self._learned = False
+        if hello.alert == PROTOCOL_VERSION and hello.version <= TLS_1_1:
+            self._refused.add((hello.version, question.server_name))
         if not answered(hello) or hello.answered_version is None:
             return
         self._slowest = max(self._slowest or 0.0, hello.answer_seconds)
