@@ -103,7 +103,9 @@ def test_an_undefined_variable_costs_its_own_host_alone(undefined: Played, runs:
     assert undefined.code == 2
     assert undefined.verdicts == {**VERDICTS, "broken": "error"}, undefined.said
     assert undefined.results | {"broken": {}} == runs["as-written"].results | {"broken": {}}
-    assert "'a_variable_that_nobody_has_defined' is undefined" in undefined.messages["broken"]
+    # Older releases of Ansible leave the template standing and do not name what is undefined.
+    assert undefined.messages["broken"].startswith("ansible_host: ")
+    assert "correct the host's variables (and 1 error more)" in undefined.messages["broken"]
     assert undefined.junit["pop3s.broken"]["POP3S-COV-000"] == "error"
     # Its address is not known, so nothing may have been sent in its name.
     assert not [one for one in undefined.journal() if "broken" in one["target"]["hosts"]]

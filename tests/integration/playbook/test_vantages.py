@@ -114,7 +114,9 @@ def broken(five: Hosts, seen_by_two: dict[str, object], tmp_path_factory: pytest
         **{name: scanner(five, **how) for name, how in BROKEN.items()},
         "whole": scanner(five),
     }
-    places = [{"name": "controller"}, *map(vantage, BROKEN), vantage("stranger"), vantage("whole")]
+    # Ansible 2.16 leaves a loop at a connection that does not exist: what stands behind it is missed, and told.
+    *first, last = BROKEN
+    places = [{"name": "controller"}, *map(vantage, (*first, "stranger", "whole", last))]
     extra = {**seen_by_two, "audit_vantages": places}
     return playbook(tmp_path_factory.mktemp("broken"), inventory_of(hosts), **extra)
 
