@@ -13,7 +13,6 @@ from port995.policy.profile import Profile, load_profile
 from port995.policy.trust import load_anchors
 from port995.probe.engine import ScanOptions, local_vantage, run_scan
 from port995.probe.model import Observation, Target
-
 from tests.peers.peer import SERVER_NAME
 
 RUN = "0" * 32

@@ -97,7 +97,7 @@ def _suites_with(key: str) -> frozenset[int]:
 def _covered_12(evidence: Evidence, key: str) -> set[int]:
     """Groups that are settled as not taken with certificates of a type.
 
-    Refused with the certificate's own group beside them, they are. Where the server chose that instead, it may be for its
+    order alone; then they must have been refused without it too: not every server heeds that group.
     order alone; then they must have been refused without it too: not every server heeds the certificate's group.
     """
     wanted, alone, beside, passed = _suites_with(key), set[int](), set[int](), set[int]()

@@ -198,7 +198,7 @@ class Interrogation:
                 return
             await self._say(control, control.version, numbers(control.suites))
             for question, hello in weak:
-                if question.control:
+                if question is control:
                     continue
                 size = 6 if hello.version == SSL_2 else 4
                 repeated = await self._say(question, hello.version, numbers(hello.suites, size))
