@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export INVENTORY TARGETS OUT AUDIT_ARGS PYTHON
 
-.PHONY: help venv audit test lint sanity matrix collection dist chroots mutants bench clean
+.PHONY: help venv audit test lint sanity matrix collection dist chroots mutants truth bench clean
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -42,6 +42,9 @@ chroots: $(READY) ## Make the Debian releases that some of the tests' servers co
 
 mutants: $(READY) ## Prove that the tests notice faults
 	$(BIN)/python -m tests.mutants.run
+
+truth: $(READY) ## Hold the gate against 200 random configurations of real servers
+	GATE_CONFIGURATIONS=29 $(BIN)/python -m pytest -s tests/integration/gate/test_truth_by_configuration.py
 
 bench: $(READY) ## Endpoints per second and memory, against peers
 	$(BIN)/python -m tests.bench.bench_endpoints --network

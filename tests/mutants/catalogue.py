@@ -234,6 +234,22 @@ BELIEVING = (
         "a server that finds fault with our hello refuses what it offered",
         ("tests/unit/policy/test_belief.py",),
     ),
+    Mutant(
+        "a-refusal-of-groups-refuses-suites",
+        "src/port995/policy/belief.py",
+        "        return self.of_groups and every_group(self.version, self.groups)\n",
+        "        return self.of_groups\n",
+        "suites count as refused that were offered with weak groups alone",
+        ("tests/unit/policy/test_belief.py",),
+    ),
+    Mutant(
+        "canaries-do-not-matter",
+        "src/port995/policy/hello.py",
+        "            if blind and finding.status is Status.PASS:\n",
+        "            if False:\n",
+        "a probe that is blind to a fault finds everybody without it",
+        ("tests/unit/policy/test_belief.py",),
+    ),
 )  # fmt: skip
 
 TELLING = (
