@@ -309,6 +309,16 @@ def test_no_loss_of_an_answer_improves_any_status(server: str, loss: str) -> Non
             assert not better, (server, loss, hello.question, check, before[check], status)
 
 
+@pytest.mark.parametrize("question", [f"groups-{KEY.lower()}", "groups-1.3", "signatures-1.2"])
+def test_suites_that_were_offered_with_little_are_not_refused_with_it(question: str) -> None:
+    """Refused with weak groups or weak signatures alone, they may be taken with good ones."""
+    hellos = good()
+    alone = (hellos[0], *(one for one in hellos if one.question == question))
+    evidence = evidence_of(with_hellos(alone))
+    assert [one.hello.question for one in evidence.refusals] == [question]
+    assert evidence.refused_suites(0x0303) == evidence.refused_suites(0x0304) == frozenset()
+
+
 def test_evidence_says_why_an_offer_is_open() -> None:
     evidence = evidence_of(with_hellos(good(old_dhe={"outcome": "timeout"})))
     (doubt,) = evidence.doubts
