@@ -12,6 +12,7 @@ import asyncio
 import dataclasses
 import errno
 import os
+import select
 import socket
 import struct
 import sys
@@ -189,15 +190,21 @@ async def _connect(
 ) -> Attempt:
     started = time.monotonic()
     for _attempt in range(SELF_CONNECTS):
+        left = timeout - (time.monotonic() - started)
+        if left <= 0:
+            return Attempt(TcpConnect("unknown", "deadline"), used, None)  # Not one SYN would leave.
         connecting = _socket(family, source)
         keep = False
         try:
             try:
                 code, answered = await asyncio.wait_for(
-                    _establish(connecting, _sockaddr(address, port, family)), timeout - (time.monotonic() - started)
+                    _establish(connecting, _sockaddr(address, port, family)), left
                 )
             except asyncio.TimeoutError:
-                return Attempt(TcpConnect("filtered", "no-response", None, _since(started)), used, None)
+                so_far = _answer_so_far(connecting)
+                if so_far is None:
+                    return Attempt(TcpConnect("filtered", "no-response", None, _since(started)), used, None)
+                code, answered = so_far, True
             if answered and code == errno.ECONNRESET:
                 code = 0  # Only a connection can be reset: the SYN was answered, and the port is open.
             if code:
@@ -235,6 +242,22 @@ async def _establish(connecting: socket.socket, where: Any) -> Tuple[int, bool]:
     finally:
         loop.remove_writer(descriptor)
     return connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), True
+
+
+def _answer_so_far(connecting: socket.socket) -> Optional[int]:
+    """What the kernel knows by now, whatever this process came to notice: it may have been stopped, or busy, while the
+    answer arrived, and an open port must not be called silent for that.
+
+    :returns: errno, 0 for success; ``None``: there is no answer yet
+    """
+    waiting = select.poll()  # not select(), which takes no descriptor above 1023
+    waiting.register(connecting, select.POLLOUT)
+    events = waiting.poll(0)
+    if not events:
+        return None
+    code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    # A socket that was not even asked to connect is writable and hung up.
+    return code if code or events[0][1] & (select.POLLOUT | select.POLLHUP) == select.POLLOUT else None
 
 
 def _with_itself(connected: socket.socket) -> bool:

@@ -74,6 +74,36 @@ def test_silence_is_filtered_and_ends_at_its_deadline() -> None:
     assert 0.5 <= time.monotonic() - started < 20
 
 
+def test_an_answer_that_came_while_this_process_stood_still_is_no_silence() -> None:
+    """Stopped by a signal, or busy with others, beyond the deadline: the port answered all the same."""
+
+    async def run(port: int) -> Attempt:
+        connecting = asyncio.ensure_future(connect("127.0.0.1", port, 4, None, 0.2))
+
+        async def stand_still() -> None:
+            time.sleep(0.5)
+
+        # Its turn is in the same round of the loop, right after the SYN was sent.
+        standing = asyncio.ensure_future(stand_still())
+        made = await connecting
+        await standing
+        if made.stream is not None:
+            made.stream.close()
+        return made
+
+    with Server(behaviours.silence) as server:
+        made = asyncio.run(asyncio.wait_for(run(server.port), SAFETY))
+    assert (made.tcp.state, made.tcp.reason) == ("open", "syn-ack")
+
+
+@pytest.mark.parametrize("seconds", [1e-9, 1e-6, 1e-5, 1e-4])
+def test_no_port_is_open_for_want_of_time(seconds: float) -> None:
+    with refusing_port() as port, dark_port() as dark:
+        for _number in range(20):
+            assert attempt(port, timeout=seconds).tcp.state != "open"
+            assert attempt(dark, timeout=seconds).tcp.state != "open"
+
+
 @pytest.mark.parametrize("seconds", [0, -1.5])
 def test_a_connect_without_any_time_left_is_no_silence(seconds: float) -> None:
     with Server(behaviours.silence) as server:
