@@ -157,6 +157,12 @@ def test_login_offered_in_clear_text_fails(way):
     assert status_of(clear(capabilities=(*BEFORE_STLS[:2], way)), "CLR-002") == "fail"
 
 
+def test_a_second_line_of_mechanisms_hides_no_clear_text_login():
+    lines = (Capability("STLS"), Capability("SASL", ("PLAIN",)), Capability("SASL", ("CRAM-MD5",)))
+    assert status_of(clear(capabilities=lines), "CLR-002") == "fail"
+    assert status_of(clear(capabilities=lines[::-1]), "CLR-002") == "fail"
+
+
 def test_login_offered_over_loopback_says_why_that_may_be():
     aim = target(address="127.0.0.1", server_name=None)
     dialogue = dataclasses.replace(GOOD_CLEAR, capabilities=(Capability("USER"),))

@@ -65,9 +65,11 @@ def _login_in_clear(subject: EndpointSubject, seen: Observation) -> Finding:
     dialogue = _greeted(seen)
     if isinstance(dialogue, Finding):
         return dialogue
-    offered = {c.name.upper(): [a.upper() for a in c.arguments] for c in dialogue.capabilities}
-    mechanisms = [m for m in subject.words("mechanisms") if m.upper() in offered.get("SASL", [])]
-    ways = (["USER"] if "USER" in offered else []) + [f"SASL {m}" for m in mechanisms]
+    names = {c.name.upper() for c in dialogue.capabilities}
+    # A capability may stand on several lines, and each of them is an offer.
+    spoken = {a.upper() for c in dialogue.capabilities if c.name.upper() == "SASL" for a in c.arguments}
+    mechanisms = [m for m in subject.words("mechanisms") if m.upper() in spoken]
+    ways = (["USER"] if "USER" in names else []) + [f"SASL {m}" for m in mechanisms]
     evidence = (
         f"greeting {dialogue.greeting}",
         *(f"CAPA {c.name} {' '.join(c.arguments)}".rstrip() for c in dialogue.capabilities),
