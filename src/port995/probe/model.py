@@ -368,6 +368,9 @@ class Injection:
     control_lines: Optional[int] = None
     """How many lines the same session without the command had; ``None``: it was not made."""
 
+    repeated: bool = False
+    """It ended alike a second time: once is what a fault on the way looks like."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Observation:

@@ -10,6 +10,7 @@ Python 3.9, standard library only.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import ssl
 from typing import List, Optional
 
@@ -32,6 +33,10 @@ async def try_injection(line: Line, context: ssl.SSLContext, server_name: Option
     :param timeout: seconds for one session
     """
     tried = await _session(line, PURPOSE, STLS + INJECTED, context, server_name, timeout)
+    if tried.outcome in ("eof", "reset"):
+        # Many servers take the command for a broken handshake and hang up.
+        again = await _session(line, PURPOSE, STLS + INJECTED, context, server_name, timeout)
+        return dataclasses.replace(again, repeated=True) if again.outcome == tried.outcome else again
     if tried.outcome != "answered" or len(tried.lines) <= 1:
         return tried
     control = await _session(line, CONTROL_PURPOSE, STLS, context, server_name, timeout)

@@ -37,6 +37,9 @@ def shut(**changes: Any) -> Observation:
         (Injection("answered", ("+OK capabilities", ".", "+OK bye"), None), "not_tested"),
         (Injection("answered"), "not_tested"),
         (Injection("eof"), "not_tested"),
+        (Injection("eof", repeated=True), "pass"),
+        (Injection("reset", repeated=True), "pass"),
+        (Injection("timeout", repeated=True), "not_tested"),
         (Injection("reset"), "not_tested"),
         (Injection("timeout"), "not_tested"),
         (Injection("failed"), "not_tested"),
@@ -55,6 +58,11 @@ def test_commands_before_stls(tried: Injection | None, status: str) -> None:
 def test_octets_behind_the_answer_to_stls(after: str | None, status: str) -> None:
     seen = companion(clear=dataclasses.replace(GOOD_CLEAR, octets_after_stls=after))
     assert found("STLS-002", seen) == status
+
+
+def test_a_server_that_hangs_up_on_stls_alone_too_shows_nothing() -> None:
+    gone = dataclasses.replace(good_tls(), outcome="eof")
+    assert found("STLS-001", companion(injection=Injection("eof", repeated=True), tls=gone)) == "not_tested"
 
 
 def test_without_tls_behind_it_nothing_is_known_of_the_answer_to_stls() -> None:

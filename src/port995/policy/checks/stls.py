@@ -28,6 +28,9 @@ def _injection(subject: EndpointSubject, seen: Observation) -> Finding:
         return Finding(
             Status.PASS, f"with a command behind STLS the handshake was refused {seen_from(seen)}", expected, "refused"
         )
+    if tried.outcome in ("eof", "reset") and tried.repeated and not isinstance(completed_tls(seen), Finding):
+        words = "the server hung up twice on a command behind STLS, and not on STLS alone"
+        return Finding(Status.PASS, f"{words} {seen_from(seen)}", expected, words)
     if tried.outcome != "answered" or not tried.lines:
         return not_tested(seen, f"the session with a command behind STLS ended: {tried.outcome}")
     if len(tried.lines) == 1:
