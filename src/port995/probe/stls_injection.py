@@ -23,6 +23,7 @@ from .tls_session import HandshakeEnded, NotTls, TlsStream
 PURPOSE, CONTROL_PURPOSE = "STLS command injection", "STLS command injection, control without the command"
 STLS, INJECTED = b"STLS\r\n", b"CAPA\r\n"
 MAX_LINES = 40
+HUNG_UP = ("eof", "reset")
 
 
 async def try_injection(line: Line, context: ssl.SSLContext, server_name: Optional[str], timeout: float) -> Injection:
@@ -33,10 +34,10 @@ async def try_injection(line: Line, context: ssl.SSLContext, server_name: Option
     :param timeout: seconds for one session
     """
     tried = await _session(line, PURPOSE, STLS + INJECTED, context, server_name, timeout)
-    if tried.outcome in ("eof", "reset"):
-        # Many servers take the command for a broken handshake and hang up.
+    if tried.outcome in HUNG_UP:
+        # Many servers take the command for a broken handshake and hang up; what was unread then makes it a reset.
         again = await _session(line, PURPOSE, STLS + INJECTED, context, server_name, timeout)
-        return dataclasses.replace(again, repeated=True) if again.outcome == tried.outcome else again
+        return dataclasses.replace(again, repeated=True) if again.outcome in HUNG_UP else again
     if tried.outcome != "answered" or len(tried.lines) <= 1:
         return tried
     control = await _session(line, CONTROL_PURPOSE, STLS, context, server_name, timeout)
