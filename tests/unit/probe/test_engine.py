@@ -217,7 +217,7 @@ def test_each_source_address_makes_its_own_observation(good: Server) -> None:
 def test_the_order_of_targets_changes_nothing(monkeypatch: pytest.MonkeyPatch, good: Server) -> None:
     with (
         names(monkeypatch, {"mail.example": ["127.0.0.1", "::1"]}),
-        Server(behaviours.saying(b"+OK plain\r\n")) as plain,
+        Server(behaviours.answering(b"+OK plain\r\n", {})) as plain,
         Server(behaviours.close_at_once) as closing,
         Server(behaviours.alerting(40)) as alerting,
         refusing_port() as closed,
