@@ -205,6 +205,9 @@ def test_what_is_kept_is_bounded() -> None:
         made.record(ALERT, 0, b"\x01\x5a")
     assert sum(map(len, made.messages.values())) <= MAX_KEPT
     assert len(made.alerts) <= 16
+    huge = Transcript()
+    huge.record(HANDSHAKE, CERTIFICATE, message(CERTIFICATE, bytes(MAX_KEPT)))
+    assert huge.messages == {}
 
 
 def test_other_records_and_messages_are_not_kept() -> None:
