@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import functools
+import shutil
 import ssl
 import tempfile
 import warnings
@@ -51,6 +53,7 @@ def written(chain: list[x509.Certificate], kind: str) -> Identity:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     folder = Path(tempfile.mkdtemp(prefix="port995-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     pem = folder / "chain.pem"
     pem.write_bytes(key + b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain))
     return Identity(tuple(one.public_bytes(serialization.Encoding.DER) for one in chain), str(pem))
