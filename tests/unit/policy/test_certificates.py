@@ -38,7 +38,7 @@ def shown(*certificates, aim=None, trusted=None, **changes):
     texts = tuple(c if isinstance(c, str) else der(c) for c in certificates)
     handshake = dataclasses.replace(good_tls(), certificates=texts, **changes)
     aim = aim or target()
-    seen = [session(aim, tls=handshake), companion(aim)]
+    seen = [session(aim, tls=handshake, hello_certificates=texts[:1]), companion(aim)]
     return judged(seen, targets=[aim], anchors=anchors(*(trusted or ())))
 
 
@@ -287,6 +287,34 @@ def test_issuer_of_the_right_name_that_did_not_sign_is_out_of_order():
         [(x509.BasicConstraints(True, None), True)],
     )
     assert status_of(shown(leaf("Good Intermediate"), imposter), "CERT-006") == "fail"
+
+
+def also_shown(other, **answer):
+    """The judgement of a server that is good in the session, and shows some hello another leaf."""
+    good = session()
+    asked = tuple(
+        dataclasses.replace(hello, certificate=1, **answer) if number == 1 else hello
+        for number, hello in enumerate(good.hellos)
+    )
+    return judged([session(hellos=asked, hello_certificates=(*good.hello_certificates, der(other))), companion()])
+
+
+@pytest.mark.parametrize(
+    ("other", "check", "status"),
+    [
+        (leaf(kind="rsa2048", dns=("other.example",)), "CERT-001", "fail"),
+        (leaf("Good Intermediate", kind="rsa2048"), "CERT-002", "not_tested"),
+        (leaf(kind="rsa2048", end=NOW - 5 * DAY), "CERT-003", "fail"),
+        (leaf(kind="rsa1024"), "CERT-004", "fail"),
+        *((leaf(kind="rsa2048"), f"CERT-00{number}", "pass") for number in range(1, 8)),
+    ],
+)
+def test_certificate_that_only_hellos_were_shown_is_judged_too(other, check, status):
+    assert status_of(also_shown(other), check) == status
+
+
+def test_certificate_that_a_client_without_a_name_is_shown_is_not_the_one_for_this_name():
+    assert status_of(also_shown(leaf(dns=("other.example",)), server_name=None), "CERT-001") == "pass"
 
 
 def test_chains_are_base64_of_der():

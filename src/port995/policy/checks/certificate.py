@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable
 
 from ...probe.model import Observation, TlsSession
 from ..certificate import CertificateFacts, one_line, timestamp
 from ..check import Parameter, endpoint_check
-from ..model import Severity, Status
+from ..model import FOLDING_ORDER, Severity, Status
 from ..names import matching_name, reference_name
 from ..path import MAX_SENT, WEAK_HASHES, clock_note
 from ..session import APPLIES, completed_tls, each_session, not_tested
@@ -19,7 +20,7 @@ Decide = Callable[[EndpointSubject, Observation, TlsSession, CertificateFacts], 
 
 
 def _with_leaf(decide: Decide) -> Callable[[EndpointSubject, Observation], Finding]:
-    """Ask about the leaf; answer where none was seen, or where it can't be read."""
+    """Ask about the session's leaf; answer where none was seen, or where it can't be read."""
 
     def look(subject: EndpointSubject, seen: Observation) -> Finding:
         tls = completed_tls(seen)
@@ -27,19 +28,51 @@ def _with_leaf(decide: Decide) -> Callable[[EndpointSubject, Observation], Findi
             return tls
         if not tls.certificates:
             return not_tested(seen, "no certificate was recorded")
-        leaf = subject.trust.facts(tls.certificates[0])
-        if leaf.transport_problem:
-            return Finding(
-                Status.ERROR, f"{leaf.transport_problem} {seen_from(seen)}: the journal is damaged", reason="journal"
-            )
-        if leaf.problem:
-            return Finding(
-                Status.FAIL, f"expected a certificate, but {leaf.problem} {seen_from(seen)}; install a sound one",
-                "an X.509 certificate", leaf.problem, leaf.evidence,
-            )  # fmt: skip
-        return decide(subject, seen, tls, leaf)
+        return _about(decide, subject, seen, tls)
 
     return look
+
+
+def _with_leaves(decide: Decide) -> Callable[[EndpointSubject, Observation], Finding]:
+    """Ask about every leaf that a client of this name was shown: a server with a key of each type has a certificate for
+    each, and the session saw but one of them. The worst speaks."""
+    of_session = _with_leaf(decide)
+
+    def look(subject: EndpointSubject, seen: Observation) -> Finding:
+        findings = [of_session(subject, seen)]
+        tls = completed_tls(seen)
+        if isinstance(tls, Finding) or not tls.certificates:
+            return findings[0]
+        for text in _other_leaves(seen):
+            other = dataclasses.replace(tls, certificates=(text, *tls.certificates[1:]))
+            finding = _about(decide, subject, seen, other)
+            which = f"(its other certificate, key {subject.trust.facts(text).key})"
+            findings.append(dataclasses.replace(finding, message=f"{finding.message} {which}"))
+        return min(findings, key=lambda finding: FOLDING_ORDER.index(finding.status))
+
+    return look
+
+
+def _other_leaves(seen: Observation) -> list[str]:
+    """Leaves beside the session's. What a client that names nobody is shown, where others do, is not for this name."""
+    named = any(hello.server_name is not None for hello in seen.hellos)
+    shown = {hello.certificate for hello in seen.hellos if hello.server_name is not None or not named}
+    first = seen.tls.certificates[:1] if seen.tls is not None else ()
+    return [text for position, text in enumerate(seen.hello_certificates) if position in shown and text not in first]
+
+
+def _about(decide: Decide, subject: EndpointSubject, seen: Observation, tls: TlsSession) -> Finding:
+    leaf = subject.trust.facts(tls.certificates[0])
+    if leaf.transport_problem:
+        return Finding(
+            Status.ERROR, f"{leaf.transport_problem} {seen_from(seen)}: the journal is damaged", reason="journal"
+        )
+    if leaf.problem:
+        return Finding(
+            Status.FAIL, f"expected a certificate, but {leaf.problem} {seen_from(seen)}; install a sound one",
+            "an X.509 certificate", leaf.problem, leaf.evidence,
+        )  # fmt: skip
+    return decide(subject, seen, tls, leaf)
 
 
 @endpoint_check(
@@ -53,7 +86,7 @@ def _with_leaf(decide: Decide) -> Callable[[EndpointSubject, Observation], Findi
     applies=APPLIES,
 )
 @each_session
-@_with_leaf
+@_with_leaves
 def name_matches(subject: EndpointSubject, seen: Observation, tls: TlsSession, leaf: CertificateFacts) -> Finding:
     """DNS-ID or IP-ID; the common name is never looked at."""
     expected_text = seen.target.server_name or seen.target.address
@@ -99,7 +132,7 @@ def name_matches(subject: EndpointSubject, seen: Observation, tls: TlsSession, l
     applies=APPLIES,
 )
 @each_session
-@_with_leaf
+@_with_leaves
 def path_to_anchor(subject: EndpointSubject, seen: Observation, tls: TlsSession, leaf: CertificateFacts) -> Finding:
     """A path by our own policy, so that private CAs are welcome. Expiry of the leaf is another check's."""
     trust = subject.trust
@@ -109,9 +142,11 @@ def path_to_anchor(subject: EndpointSubject, seen: Observation, tls: TlsSession,
     if path.status is Status.PASS:
         links = " <- ".join(quoted(c.subject.rfc4514_string()) for c in path.chain)
         return Finding(Status.PASS, f"{path.message}{note}: {links} {seen_from(seen)}", expected, links, leaf.evidence)
-    # A chain that this Python could not show whole may have had the missing link in it.
+    # A chain that this Python could not show whole may have had the missing link in it; of a leaf that only hellos were
+    # shown nothing but itself was recorded.
     status = path.status
-    if status is Status.FAIL and tls.chain_source != "handshake" and not leaf.self_issued:
+    whole = tls is seen.tls and tls.chain_source == "handshake"
+    if status is Status.FAIL and not whole and not leaf.self_issued:
         status = Status.NOT_TESTED
     partial = "" if status is path.status else " (only the leaf could be seen)"
     return Finding(
@@ -135,7 +170,7 @@ def path_to_anchor(subject: EndpointSubject, seen: Observation, tls: TlsSession,
     },
 )
 @each_session
-@_with_leaf
+@_with_leaves
 def validity(subject: EndpointSubject, seen: Observation, tls: TlsSession, leaf: CertificateFacts) -> Finding:
     """Shares, not days: lifetimes run from six days to years."""
     minimum = subject.number("minimum_left")
@@ -190,7 +225,7 @@ def validity(subject: EndpointSubject, seen: Observation, tls: TlsSession, leaf:
     },
 )
 @each_session
-@_with_leaf
+@_with_leaves
 def key_size(subject: EndpointSubject, seen: Observation, tls: TlsSession, leaf: CertificateFacts) -> Finding:
     """The leaf's key, by the kinds a profile names."""
     bits, curves, others = subject.number("rsa_bits"), subject.words("curves"), subject.words("others")
@@ -233,7 +268,7 @@ def key_size(subject: EndpointSubject, seen: Observation, tls: TlsSession, leaf:
     applies=APPLIES,
 )
 @each_session
-@_with_leaf
+@_with_leaves
 def signature_algorithms(
     subject: EndpointSubject, seen: Observation, tls: TlsSession, leaf: CertificateFacts
 ) -> Finding:
@@ -353,7 +388,7 @@ def _link(child: CertificateFacts, parent: CertificateFacts) -> tuple[Status, st
     applies=APPLIES,
 )
 @each_session
-@_with_leaf
+@_with_leaves
 def profile_deviations(subject: EndpointSubject, seen: Observation, tls: TlsSession, leaf: CertificateFacts) -> Finding:
     """Each departure on the path that was found, one by one."""
     expected = "every extension that the profile asks for"
