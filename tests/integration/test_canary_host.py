@@ -10,34 +10,34 @@ import pytest
 
 from port995.lab.lab import Lab
 
+from ..unit.lab.test_lab import free_base_port
 from .command_line import QUICK, port995, statuses
 
-BASE_PORT = 23000
 SOURCES = ("--source", "127.0.0.2")
 OLD = {"POP3S-VER-001", "POP3S-VER-002", "POP3S-VER-003", "POP3S-VER-004", "POP3S-CIPH-001", "POP3S-CIPH-004"}
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab(tmp_path_factory.mktemp("lab"), BASE_PORT) as running:
+    with Lab(tmp_path_factory.mktemp("lab"), free_base_port()) as running:
         yield running
 
 
 def audited(lab: Lab, out: Path, canary: str) -> tuple[int, dict[str, str]]:
     run = port995(
-        "audit", f"127.0.95.1:{BASE_PORT + 995}", "--server-name", "well-served.lab.port995.example",
-        "--pop3-port", BASE_PORT + 110, "--ca-file", lab.ca_file, "--out", out, "--canary-host", canary, *SOURCES, *QUICK,
+        "audit", f"127.0.95.1:{lab.base_port + 995}", "--server-name", "well-served.lab.port995.example",
+        "--pop3-port", lab.base_port + 110, "--ca-file", lab.ca_file, "--out", out, "--canary-host", f"{canary}:{lab.base_port + 995}", *SOURCES, *QUICK,
     )  # fmt: skip
-    return run.code, statuses(out, f"127.0.95.1:{BASE_PORT + 995}")
+    return run.code, statuses(out, f"127.0.95.1:{lab.base_port + 995}")
 
 
 def test_an_old_hello_that_came_through_lets_refusals_count(lab: Lab, tmp_path: Path) -> None:
-    code, found = audited(lab, tmp_path / "out", f"127.0.95.10:{BASE_PORT + 995}")
+    code, found = audited(lab, tmp_path / "out", "127.0.95.10")
     assert {found[check] for check in OLD} == {"pass"}
     assert code == 0
 
 
-@pytest.mark.parametrize("canary", [f"127.0.95.3:{BASE_PORT + 995}", f"127.0.95.8:{BASE_PORT + 995}"])
+@pytest.mark.parametrize("canary", ["127.0.95.3", "127.0.95.8"])
 def test_one_that_shows_nothing_old_leaves_refusals_unproven(lab: Lab, tmp_path: Path, canary: str) -> None:
     """A server of today, and one that is not there: both look like a network that eats old hellos."""
     code, found = audited(lab, tmp_path / "out", canary)

@@ -21,7 +21,8 @@ from port995.evidence.begin import questions_of
 from port995.lab.lab import Lab
 from port995.probe.codec import to_json
 
-BASE_PORT = 24000
+from ..unit.lab.test_lab import free_base_port
+
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 SCRIPT = """\
 import json, sys
@@ -51,7 +52,7 @@ def interpreter(version: str) -> str | None:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab(tmp_path_factory.mktemp("lab"), BASE_PORT) as running:
+    with Lab(tmp_path_factory.mktemp("lab"), free_base_port()) as running:
         yield running
 
 
@@ -64,11 +65,11 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def looked(python: str, alone: Path) -> dict[str, Any]:
+def looked(python: str, alone: Path, lab: Lab) -> dict[str, Any]:
     hosts = [("well-served.lab.port995.example", "127.0.95.1"), ("old-protocol.lab.port995.example", "127.0.95.10")]
     given = {
         "questions": [to_json(one) for one in questions_of("baseline", "", "gate")],
-        "port": BASE_PORT + 995, "pop3_port": BASE_PORT + 110, "hosts": hosts,
+        "port": lab.base_port + 995, "pop3_port": lab.base_port + 110, "hosts": hosts,
     }  # fmt: skip
     done = subprocess.run(
         [python, "-I", "-S", "-c", SCRIPT, str(alone)],
@@ -96,11 +97,11 @@ def test_the_probe_sees_the_same_under_every_python(version: str, lab: Lab, alon
     python = interpreter(version)
     if python is None:
         pytest.skip(f"needs a Python {version} on PATH or under pyenv")
-    told = looked(python, alone)
+    told = looked(python, alone, lab)
     assert told["foreign"] == []
     assert len(told["seen"]) == 4
     for one in told["seen"]:
         assert one["tls"]["chain_source"] == "handshake", "the chain as sent can't be seen under this Python"
         assert one["tls"]["group"] is not None
         assert one["hellos"] and len(one["vantage"]["canaries"]) > 10
-    assert essence(told["seen"]) == essence(looked(sys.executable, alone)["seen"])
+    assert essence(told["seen"]) == essence(looked(sys.executable, alone, lab)["seen"])

@@ -2,7 +2,7 @@
 """Truth by configuration: real servers are set up at random, and the gate must find what is true of them, no more and no
 less. No false pass, no false fail, and hardly anything left open.
 
-GATE_CONFIGURATIONS says how many configurations each kind of server gets (3), GATE_SEED from where they are drawn (a
+GATE_CONFIGURATIONS says how many configurations each kind of server gets (2), GATE_SEED from where they are drawn (a
 number; printed). `make truth` runs many. What is expected is read off the suites' names by this test alone.
 """
 
@@ -25,7 +25,7 @@ from tests.peers.suites import BY_NUMBER, SSL30, TLS10, TLS11, TLS12, TLS13  # n
 
 from .looked import look, verdicts  # noqa: E402
 
-CONFIGURATIONS = int(os.environ.get("GATE_CONFIGURATIONS", "3"))
+CONFIGURATIONS = int(os.environ.get("GATE_CONFIGURATIONS", "2"))
 SEED = int(os.environ.get("GATE_SEED", "20261125"))
 pytestmark = pytest.mark.timeout(max(180, 20 * CONFIGURATIONS))
 

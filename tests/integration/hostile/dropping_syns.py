@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> None:
             server = Dropping(None if text == NEVER else int(text), f"127.0.7.{number + 1}")
             stack.enter_context(server)
             targets[text] = Target((text,), server.address, server.port, NAME, None)
-        run = gate_run(targets, dataclasses.replace(OPTIONS, connect_timeout=1.0, endpoint_timeout=20.0))
+        run = gate_run(targets, dataclasses.replace(OPTIONS, connect_timeout=0.5, endpoint_timeout=20.0))
     told = {}
     for host in targets:
         (seen,) = run.of(host)

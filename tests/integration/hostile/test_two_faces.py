@@ -19,6 +19,7 @@ from tests.hostile.behaviours import drip
 from tests.hostile.server import Behaviour, Caller, Server
 from tests.unit.policy.certificates import NAME
 from tests.unit.probe_tls import flights
+from tests.unit.probe_tls.parsed_hello import parse_hello
 
 from .gate_run import OPTIONS, Run, gate_run
 from .test_ban_at_every_connection import old_context
@@ -33,11 +34,28 @@ REFUSALS = {
 }  # fmt: skip
 """Whoever hears the hello first and then does this has refused it."""
 
+
+def choosing(*behind: bytes) -> Behaviour:
+    """Choose what was offered, the version and its first suite, and then say something else instead of the rest."""
+
+    def behave(caller: Caller) -> None:
+        offered = parse_hello(caller.hear())
+        caller.say(flights.record(flights.server_hello(offered.version, offered.suites[0])) + b"".join(behind))
+
+    return behave
+
+
 FACES: dict[str, Behaviour] = {
     **{name: liar for name, liar in LIARS.items() if name not in REFUSALS},
     **{f"alert {number}": always(flights.alert(number)) for number in (10, 20, 22, 47, 50, 51, 90, 109, 120, 255)},
     "a refusal that is a warning": always(flights.alert(40, flights.WARNING)),
     "a refusal of another level": always(flights.alert(40, 3)),
+    "a choice, then a refusal": choosing(flights.alert(40)),
+    "a choice, then the end": choosing(),
+    "a choice, then another": choosing(flights.record(flights.server_hello(0x0300, 0x0035))),
+    "a choice, then a certificate and a refusal": choosing(
+        flights.record(flights.certificate(b"leaf")), flights.alert(70)
+    ),
     "half an alert": always(flights.alert(40)[:6]),
     "an alert with more in it": always(flights.record(b"\x02\x28\x02", 21)),
     "an alert behind plain text": always(b"+OK\r\n" + flights.alert(40)),
@@ -66,7 +84,8 @@ def run() -> Run:
         for number, (face, lie) in enumerate(FACES.items()):
             server = stack.enter_context(Server(two_faced(lie, serve), f"127.0.8.{number + 1}"))
             targets[face] = Target((face,), server.address, server.port, NAME, None)
-        return gate_run(targets, dataclasses.replace(OPTIONS, concurrency=24))
+        # Enough for whoever is silent to be asked everything twice: else nothing would be believed for that alone.
+        return gate_run(targets, dataclasses.replace(OPTIONS, tls_timeout=1.0, endpoint_timeout=30.0, concurrency=64))
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -80,4 +99,5 @@ def test_the_other_face_was_really_seen(run: Run, face: str) -> None:
     """Else nothing would be believed anyway."""
     (seen,) = run.of(face)
     assert seen.hellos[0].complete
+    assert seen.hellos_ended == ""
     assert seen.tls is not None and seen.tls.outcome == "completed"
