@@ -22,6 +22,7 @@ from port995.policy.model import (
     fold,
 )
 from port995.policy.registry import all_checks
+from port995.probe.model import Resolution
 
 from .certificates import NOW, anchors
 from .seen import (
@@ -145,6 +146,15 @@ def test_observation_that_is_not_of_this_run_is_noted_and_not_trusted(change):
     result = result_of(judgement, "FLT-001", None)
     assert "not trusted" in result.message
     assert len(result.evidence) == 1
+
+
+def test_observation_of_an_address_that_its_own_name_never_had_is_not_trusted():
+    aim = target(address="mail.example.org")
+    resolved = Resolution("resolved", ("192.0.2.1",))
+    beside = dataclasses.replace(companion(aim), address="192.0.2.1", family=4, resolution=resolved)
+    judgement = judged([session(aim, resolution=resolved, address="192.0.2.66"), beside], targets=[aim])
+    assert status_of(judgement, "COV-000") == "unreachable"
+    assert "not one its name resolved to" in result_of(judgement, "FLT-001", None).message
 
 
 def test_check_that_breaks_is_an_error_and_costs_nobody_else(monkeypatch):
