@@ -37,6 +37,7 @@ from .run_folder import (
     RunFolder,
     open_run,
     read_bytes,
+    require_plain,
     run_error,
 )
 
@@ -163,6 +164,7 @@ def _evidence_digests(run: RunFolder) -> dict[str, str]:
 
 
 def _digest(path: Path) -> str:
+    require_plain(path)
     try:
         return sha256_of(str(path))
     except OSError as error:

@@ -21,7 +21,10 @@ from ..probe.model import Observation
 from ..report.run_header import HeaderError, RunHeader, VantagePlan, header_from_json, header_to_json
 from .atomic_write import sync_folder, write_atomically
 
-__all__ = ["RunError", "RunFolder", "RunHeader", "VantagePlan", "create_run", "open_run", "read_bytes", "run_error"]
+__all__ = [
+    "RunError", "RunFolder", "RunHeader", "VantagePlan", "create_run", "open_run", "read_bytes", "require_plain",
+    "run_error",
+]  # fmt: skip
 
 RUN, PROFILE, ANCHORS = "run.json", "profile.yml", "anchors.pem"
 REPORT, GATE = "report.json", "gate.json"
@@ -155,6 +158,7 @@ def read_bytes(path: Path) -> bytes:
 
     :raises RunError: it is not there, can't be read, or is larger than any file of a run
     """
+    require_plain(path)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE + 1)
@@ -167,6 +171,15 @@ def read_bytes(path: Path) -> bytes:
     if len(data) > MAX_FILE:
         raise RunError(f"{path} is larger than {MAX_FILE} octets: it is no file of a run")
     return data
+
+
+def require_plain(path: Path) -> None:
+    """Refuse what stands in a run folder and is no plain file: opening a pipe waits for a writer, for ever.
+
+    :raises RunError: it is something else; a file that is not there is the next one's to tell
+    """
+    if os.path.lexists(path) and not path.is_file():
+        raise RunError(f"{path} is no plain file: restore it, or run the audit again")
 
 
 def run_error(path: Path, error: OSError) -> RunError:

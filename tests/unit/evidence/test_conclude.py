@@ -6,6 +6,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -269,6 +272,18 @@ def test_a_gate_that_does_not_vouch_for_a_file_is_refused(tmp_path: Path, left_o
     (tmp_path / "gate.json").write_text(json.dumps(document))
     with pytest.raises(RunError):
         read_gate(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["gate.json", "run.json", "report.json", "journal-controller.jsonl", "TEST-port995.xml"])
+def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    concluded(tmp_path)
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    # In a process of its own: what waits in the kernel for a writer could not be ended here.
+    code = "import pathlib, sys; from port995.evidence.conclude import read_gate; read_gate(pathlib.Path(sys.argv[1]))"
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert "is no plain file" in done.stderr
 
 
 def test_the_anchors_of_the_run_are_used_not_those_of_the_machine(tmp_path: Path) -> None:
