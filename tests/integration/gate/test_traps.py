@@ -5,6 +5,7 @@ is not fooled; what the peers say of the same server is printed, since their use
 
 from __future__ import annotations
 
+import concurrent.futures
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,7 +18,7 @@ from port995.policy.model import Status  # noqa: E402
 from tests.peers.dovecot23 import Dovecot23  # noqa: E402
 from tests.peers.peer import TlsConfiguration  # noqa: E402
 
-from .looked import look, verdicts  # noqa: E402
+from .looked import TLS_PORT, findings, look  # noqa: E402
 
 ECDHE_GCM, DHE_GCM, ECDHE_CBC, RSA_CBC = 0xC02F, 0x009E, 0xC013, 0x002F
 CLIENT_ORDER = TlsConfiguration(
@@ -33,23 +34,24 @@ SERVER_ORDER = TlsConfiguration(
 def what_peers_say(port: int) -> str:
     """The lines of nmap, sslscan and testssl.sh that speak of versions and suites; each within its time."""
     commands = {
-        "nmap": ["nmap", "-Pn", "-n", "-p", str(port), "--script", "ssl-enum-ciphers", "127.0.0.1"],
+        "nmap": ["nmap", "-Pn", "-n", "-p", str(port), "--script", "+ssl-enum-ciphers", "127.0.0.1"],
         "sslscan": ["sslscan", "--no-colour", "--no-heartbleed", "--no-renegotiation", f"127.0.0.1:{port}"],
         "testssl": ["testssl", "--color", "0", "--quiet", "--warnings", "off", "-p", "-s", f"127.0.0.1:{port}"],
     }
-    said = []
-    for name, command in commands.items():
-        if shutil.which(command[0]) is None:
-            said.append(f"{name}: not installed")
-            continue
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
-        except subprocess.TimeoutExpired:
-            said.append(f"{name}: no answer in 60 s")
-            continue
-        lines = [line for line in done.stdout.splitlines() if any(w in line for w in ("TLS", "CBC", "Accepted", "Obsoleted"))]
-        said.append(f"{name}:\n" + "\n".join(f"    {line}" for line in lines[:30]))
-    return "\n".join(said)
+    with concurrent.futures.ThreadPoolExecutor(len(commands)) as pool:
+        return "\n".join(pool.map(_said, commands, commands.values()))
+
+
+def _said(name: str, command: list[str]) -> str:
+    if shutil.which(command[0]) is None:
+        return f"{name}: not installed"
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return f"{name}: no answer in 60 s"
+    words = ("TLS", "CBC", "GCM", "Accepted", "Obsoleted", "closed", "filtered")
+    lines = [line for line in done.stdout.splitlines() if any(word in line for word in words)]
+    return f"{name}:\n" + "\n".join(f"    {line}" for line in lines[:30])
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,6 @@ def test_what_hides_behind_dhe_is_found(configuration: TlsConfiguration, check: 
     with peer.start(configuration, tmp_path) as running:
         target, seen = look(running.address, running.port)
         print("\n" + what_peers_say(running.port))
-    result = verdicts(target, seen)[check]
+    result = findings(target, seen)[TLS_PORT][check]
     assert result.status is Status.FAIL
     assert named in result.message
