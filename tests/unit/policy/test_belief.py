@@ -309,6 +309,23 @@ def test_no_loss_of_an_answer_improves_any_status(server: str, loss: str) -> Non
             assert not better, (server, loss, hello.question, check, before[check], status)
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_server_of_tls_1_3_alone_can_pass(times: int) -> None:
+    """Its control of TLS 1.2 is refused before anything was answered; that one settles nothing, and nothing needs it."""
+    asked = questions()
+    hellos = good()
+    refused = replaced(hellos, 0, ALERT if times == 1 else EOF)[0]
+    answered_13 = hello_of(asked["control-1.3"], taken(0x1301, 0x0304, group=0x001D))
+    both_keys = tuple(
+        hello_of(asked[name], ALERT, groups=asked[name].groups)
+        for name in ("groups-rsa", "groups-ecdsa", "groups-ecdsa-alone")
+    )
+    kept = tuple(one for one in hellos[1:] if not one.question.startswith(("key-", "groups-rsa", "groups-ecdsa")))
+    again = (refused,) if times == 2 else ()
+    found = statuses(with_hellos((refused, answered_13, *kept, *both_keys, *again)))
+    assert set(found.values()) == {"pass"}, found
+
+
 @pytest.mark.parametrize("question", [f"groups-{KEY.lower()}", "groups-1.3", "signatures-1.2"])
 def test_suites_that_were_offered_with_little_are_not_refused_with_it(question: str) -> None:
     """Refused with weak groups or weak signatures alone, they may be taken with good ones."""

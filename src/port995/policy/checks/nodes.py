@@ -9,7 +9,7 @@ from ...probe.model import Hello, Observation
 from ...probe.tls.certificate_key import key_of
 from ...probe.tls.client_hello import SSL_2
 from ...probe.tls.interrogation import answered
-from ..belief import REFUSING_ALERTS, Evidence, session_answered
+from ..belief import REFUSING_ALERTS, WEAK_ENDS, Doubt, Evidence, session_answered
 from ..check import VERSIONS, endpoint_check
 from ..hello import APPLIES, each_hello, hello_words
 from ..model import Severity, Status
@@ -41,13 +41,25 @@ def same_server(subject: EndpointSubject, seen: Observation, evidence: Evidence)
             differences[0],
             tuple(differences),
         )
-    if evidence.doubts or evidence.ended or not session_answered(seen) or not (seen.tls and seen.tls.certificates):
+    session = session_answered(seen) and seen.tls is not None and seen.tls.certificates
+    if not session or evidence.ended or _open(seen, evidence):
         # Whatever was not settled may be the answer of another node.
         return not_tested(seen, "not every connection was answered or believably refused")
     compared = _comparable(seen)
     if compared < 2:
         return not_tested(seen, "fewer than two answers can be compared")
     return Finding(Status.PASS, f"{compared} answers agree {seen_from(seen)}", expected, f"{compared} answers")
+
+
+def _open(seen: Observation, evidence: Evidence) -> list[Doubt]:
+    """Hellos that are not settled. A control in a version that is not spoken is: it was refused by an alert, or ended
+    twice alike; no answer stands before it that would make the refusal one to rely on, and nothing relies on it."""
+
+    def refused(hello: Hello) -> bool:
+        ends = sum(one.question == hello.question and one.outcome in WEAK_ENDS for one in seen.hellos)
+        return hello.question.startswith("control-") and (hello.alert in REFUSING_ALERTS or ends > 1)
+
+    return [doubt for doubt in evidence.doubts if not refused(doubt.hello)]
 
 
 def _offers(seen: Observation) -> list[str]:
