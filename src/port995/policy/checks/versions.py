@@ -9,6 +9,7 @@ from ..belief import Evidence
 from ..check import VERSIONS, Check, endpoint_check
 from ..hello import APPLIES, each_hello, hello_words, refusal_words, unproven
 from ..model import Severity, Status
+from ..session import not_tested
 from ..subject import EndpointSubject, Finding, seen_from
 from ..universe import COMMON_13, OLD_SUITES
 
@@ -66,6 +67,8 @@ def version_finding(seen: Observation, evidence: Evidence, version: int) -> Find
             Status.FAIL, f"expected {name} refused, the server chose {chosen} {seen_from(seen)}; {DOVECOT}", expected,
             chosen, (f"chosen {chosen}",),
         )  # fmt: skip
+    if seen.tls is not None and seen.tls.outcome == "completed" and seen.tls.version not in VERSION_NAMES.values():
+        return not_tested(seen, "the version of the session is not known, and it may be this one")
     lower = evidence.answered_below(version)
     if lower is not None:
         observed = f"offered {name}, the server chose {hello_words(lower)}: its highest is below {name}"
