@@ -128,7 +128,9 @@ class Evidence:
         """
         if self.speaking(version) is not None:
             return False
-        return self.answered_below(version) is not None or self.refused_suites(version) >= OLD_SUITES
+        # TLS 1.2 has suites of its own: without the old ones it may still be spoken with those.
+        every = EVERY_SUITE if version == TLS_1_2 else OLD_SUITES
+        return self.answered_below(version) is not None or self.refused_suites(version) >= every
 
     def answered_below(self, version: int) -> Hello | None:
         """An answer in a lower version to an offer of this one or a higher: it would have chosen this, if it could."""
