@@ -33,13 +33,25 @@ from ..probe.tls.signature_schemes import SCHEMES
 from .check import GROUPS_ASKED, INJECTION, KEYS, NO_NAME, POST_QUANTUM, SIGNATURES, SUITES_ASKED, VERSIONS
 from .profile import Profile
 from .registry import all_checks
-from .universe import COMMON_13, DHE_FAMILY, FIRST_FAMILY, GROUPS_12, GROUPS_13, KEY_TYPES, TLS13_SUITES, ephemeral
+from .universe import (
+    COMMON_13,
+    DHE_FAMILY,
+    FIRST_FAMILY,
+    GROUPS_12,
+    GROUPS_13,
+    KEY_TYPES,
+    SIGNED_DHE,
+    TLS13_SUITES,
+    ephemeral,
+)
 from .universe import SIGNATURES as ALL_SIGNATURES
 
 COMMON = (0xC02F, 0xC02B, 0xC030, 0xC02C, 0xCCA8, 0xCCA9, 0xC013, 0xC009, 0xC014, 0xC00A, 0x009C, 0x002F)
 """A short offer that nearly every server of TLS 1.2 takes; for those that do not answer long ones."""
 WITHOUT_NAME = "-without-name"
 """End of the id of a question that is asked without SNI."""
+DHE = "dhe-key-exchange"
+"""What every suite of DHE shows."""
 COMMON_GROUPS = (0x001D, 0x0017, 0x0018, 0x0019)
 
 WEAK_SIGNATURES: tuple[int, ...] = tuple(
@@ -79,7 +91,7 @@ def compile_offers(profile: Profile) -> tuple[Question, ...]:
     if POST_QUANTUM in asks:
         questions.append(_tls_13("post-quantum", "post-quantum groups of TLS 1.3", COMMON_13, POST_QUANTUM_GROUPS))
     if SIGNATURES in asks:
-        questions.append(_signatures())
+        questions += _signatures(forbidden)
     if NO_NAME in asks:
         questions += _without_name(forbidden)
     longest = max(map(_length, questions), default=0)
@@ -147,10 +159,17 @@ def _groups(is_forbidden: Callable[[NamedGroup], bool]) -> list[Question]:
     return [*per_key, alone, _tls_13("groups-1.3", "groups that must not be, TLS 1.3", COMMON_13, above)]
 
 
-def _signatures() -> Question:
-    suites = [suite for key in KEY_TYPES for suite in ephemeral(key)]
-    question = _below_13("signatures-1.2", "signatures that must not be, TLS 1.2", TLS_1_2, suites, ())
-    return dataclasses.replace(question, signatures=digits(WEAK_SIGNATURES))
+def _signatures(forbidden: Collection[str]) -> list[Question]:
+    """Over DHE only where a suite of it was taken, if suites of it were asked about."""
+    elliptic = [suite for key in KEY_TYPES for suite in ephemeral(key)]
+    asked = [
+        _below_13("signatures-1.2", "signatures that must not be, TLS 1.2", TLS_1_2, elliptic, ()),
+        dataclasses.replace(
+            _below_13("signatures-dhe", "signatures that must not be, TLS 1.2, DHE", TLS_1_2, SIGNED_DHE, ()),
+            only_shown=DHE if DHE in forbidden else "",
+        ),
+    ]
+    return [dataclasses.replace(question, signatures=digits(WEAK_SIGNATURES)) for question in asked]
 
 
 def _keys() -> list[Question]:

@@ -51,6 +51,10 @@ def ephemeral(key: str) -> tuple[CipherSuite, ...]:
     return tuple(suite for suite in FIRST_FAMILY if suite.key_exchange == "ECDHE" and suite.authentication == key)
 
 
+SIGNED_DHE: tuple[CipherSuite, ...] = tuple(suite for suite in DHE_FAMILY if suite.key_exchange == "DHE")
+"""Suites with a finite-field group in the ServerKeyExchange, signed by the certificate's key."""
+
+
 def every_group(version: int, groups: Collection[int]) -> bool:
     """Whether an offer of this version held every group there is for it, and none that hides a suite."""
     wanted = GROUPS_13 if version == TLS_1_3 else GROUPS_12

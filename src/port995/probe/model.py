@@ -269,6 +269,9 @@ class Question:
     own_group: bool = True
     """With `only_key`: append that group; ``False``: ask without it, as a client that does not have it would."""
 
+    only_shown: str = ""
+    """Ask only where an answer showed what this word marks (`Mark.word`): else there is nothing to ask about."""
+
     lower: bool = False
     """Ask the same at every version below down to SSL 3.0, except where the version itself was refused."""
 

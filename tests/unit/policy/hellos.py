@@ -56,7 +56,7 @@ def good_hellos(leaf: str, profile: str = "baseline", **answers: dict[str, Any])
     for question in questions(profile).values():
         if question.control and question.id != "control-1.2":
             continue
-        if question.unless_key == key or question.only_key not in ("", key):
+        if question.unless_key == key or question.only_key not in ("", key) or question.only_shown:
             continue
         answer = ALERT
         if question.control:

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from port995.policy.profile import load_profile
 from port995.probe.model import Hello
+from port995.probe.tls.client_hello import digits, numbers
 
 from .certificates import chain, good_leaf
-from .hellos import good_hellos, hello_of, questions, taken
+from .hellos import ALERT, good_hellos, hello_of, questions, taken
 from .seen import companion, judged, result_of, session
 
 LEAF = chain(good_leaf())[0]
@@ -28,3 +30,35 @@ def test_tls_1_2_may_be_spoken_although_every_suite_that_older_versions_have_was
     hellos = (hello_of(questions()["control-1.2"], TIMEOUT), hello_of(questions()["control-1.3"], ANSWER_13), *lost[1:])
     assert status(hellos, "VER-005") == "pass"
     assert status(hellos, "GRP-001") == "not_tested"
+
+
+DHE_TAKEN = taken(0x009E, signature=0x0804, dh_bits=2048)
+SHA_1 = 0x0201
+
+
+def test_weak_signatures_over_dhe_stay_open_until_they_were_asked_about() -> None:
+    """Refused with ECDHE, they may be taken with DHE: a server that has no group in common with the client uses that."""
+    hellos = good_hellos(LEAF, suites_dhe=DHE_TAKEN)
+    asked = questions()["signatures-dhe"]
+    assert status(hellos, "CIPH-008") == "fail"
+    assert status(hellos, "SIG-001") == "not_tested"
+    assert status((*hellos, hello_of(asked, ALERT)), "SIG-001") == "pass"
+    assert status((*hellos, hello_of(asked, {**DHE_TAKEN, "signature": SHA_1})), "SIG-001") == "fail"
+
+
+def test_who_takes_no_dhe_is_not_asked_for_its_signatures() -> None:
+    assert questions()["signatures-dhe"].only_shown == "dhe-key-exchange"
+    assert status(good_hellos(LEAF), "SIG-001") == "pass"
+    assert status(good_hellos(LEAF, suites_dhe=TIMEOUT), "SIG-001") == "not_tested"
+
+
+def test_weak_signatures_may_be_asked_about_in_several_offers() -> None:
+    hellos = good_hellos(LEAF)
+    position = next(n for n, hello in enumerate(hellos) if hello.question == "signatures-1.2")
+    whole = hellos[position]
+    suites = numbers(whole.suites)
+    halves = [dataclasses.replace(whole, suites=digits(part)) for part in (suites[::2], suites[1::2])]
+    others = (*hellos[:position], *hellos[position + 1 :])
+    assert status((*others, *halves), "SIG-001") == "pass"
+    for half in halves:
+        assert status((*others, half), "SIG-001") == "not_tested"

@@ -388,12 +388,20 @@ def test_a_question_without_the_name_is_asked_without_it_and_not_at_all_where_th
 # All of it
 
 
+def test_signatures_over_dhe_are_asked_about_where_dhe_was_taken() -> None:
+    asks = [one for one in compile_offers(load_profile("baseline")) if one.kind == "hello"]
+    for suite, expected in ((0x009E, 1), (0xC030, 0)):
+        server = ScriptedServer((TLS_1_2, TLS_1_3), (0x1301, 0xC02F, suite), leaf=RSA_LEAF)
+        hellos, _ = interrogate(ScriptedLine(server), asks)
+        assert ids(hellos).count("signatures-dhe") == expected
+
+
 @pytest.mark.parametrize("profile", ["baseline", "strict"])
 def test_a_good_server_is_asked_each_question_of_a_profile_once(profile: str) -> None:
     asks = [one for one in compile_offers(load_profile(profile)) if one.kind == "hello"]
     server = ScriptedServer((TLS_1_2, TLS_1_3), (0x1301, 0xC02F), leaf=RSA_LEAF)
     hellos, heard = interrogate(ScriptedLine(server), asks)
-    needless = {one.id for one in asks if one.unless_key == "RSA" or one.only_key == "ECDSA"}
+    needless = {one.id for one in asks if one.unless_key == "RSA" or one.only_key == "ECDSA" or one.only_shown}
     wanted = [one.id for one in asks if not one.control and one.id not in needless]
     assert ids(hellos)[0] == "control-1.2"
     assert [id_ for id_ in dict.fromkeys(ids(hellos)) if not id_.startswith("control")] == wanted

@@ -6,17 +6,18 @@ from __future__ import annotations
 from ...probe.model import Observation
 from ...probe.tls.client_hello import TLS_1_2
 from ...probe.tls.signature_schemes import SCHEMES, name_of
-from ..belief import Evidence, Refusal
+from ..belief import Evidence
 from ..check import SIGNATURES, endpoint_check
 from ..hello import APPLIES, each_hello, refusal_words, unproven
 from ..model import Severity, Status
 from ..subject import EndpointSubject, Finding, seen_from
-from ..universe import KEY_TYPES, ephemeral
+from ..universe import KEY_TYPES, SIGNED_DHE, ephemeral
 
 WEAK = frozenset(scheme.number for scheme in SCHEMES if {"md5", "sha1", "dsa"} & set(scheme.weak))
 WEAK_12 = frozenset(scheme.number for scheme in SCHEMES if scheme.tls12 and scheme.number in WEAK)
 SIGNED = frozenset(suite.number for key in KEY_TYPES for suite in ephemeral(key))
-QUESTIONS = ("signatures-1.2",)
+SIGNED_BY_DHE = frozenset(suite.number for suite in SIGNED_DHE)
+QUESTIONS = ("signatures-1.2", "signatures-dhe")
 
 
 @endpoint_check(
@@ -43,7 +44,7 @@ def weak_signatures(subject: EndpointSubject, seen: Observation, evidence: Evide
             Status.FAIL, f"expected {expected}, the server signed with {shown} {seen_from(seen)}",
             expected, shown, tuple(f"signed with {one}" for one in chosen),
         )  # fmt: skip
-    if any(_refuses_weak(refusal) for refusal in evidence.refusals):
+    if _refused_with_weak(evidence) >= SIGNED | SIGNED_BY_DHE:
         return Finding(
             Status.PASS, f"weak signatures were refused in TLS 1.2 {seen_from(seen)}", expected, "refused",
             refusal_words(evidence, QUESTIONS),
@@ -53,13 +54,14 @@ def weak_signatures(subject: EndpointSubject, seen: Observation, evidence: Evide
         signed = name_of(other.signature) if other.signature is not None else "a signature that was not read"
         words = f"offered only weak signatures, the server answered with {signed}: it does not heed the list"
         return Finding(Status.NOT_TESTED, f"{words} {seen_from(seen)}", expected, words)
-    return unproven(seen, evidence, "whether weak signatures are taken", QUESTIONS)
+    return unproven(seen, evidence, "whether weak signatures are taken", (*QUESTIONS, "suites-dhe"))
 
 
-def _refuses_weak(refusal: Refusal) -> bool:
-    return (
-        refusal.version == TLS_1_2
-        and refusal.of_signatures
-        and refusal.suites >= SIGNED
-        and refusal.signatures >= WEAK_12
+def _refused_with_weak(evidence: Evidence) -> frozenset[int]:
+    """Suites that were refused in TLS 1.2 with every weak signature on offer, alone or among all others."""
+    found = (
+        refusal.suites
+        for refusal in evidence.refusals
+        if refusal.version == TLS_1_2 and refusal.of_signatures and refusal.signatures >= WEAK_12
     )
+    return frozenset[int]().union(*found)

@@ -150,6 +150,8 @@ class Interrogation:
     def _needless(self, question: Question) -> bool:
         if not question.server_name and self._name is None:
             return True  # No name was ever sent: all was asked so.
+        if question.only_shown and question.only_shown not in self._shown:
+            return True
         if question.unless_key:
             return not self._keys or next(iter(self._keys)) == question.unless_key
         return bool(question.only_key) and bool(self._keys) and question.only_key not in self._keys
