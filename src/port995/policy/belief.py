@@ -8,6 +8,8 @@ The rules, each learnt from a server or a network that fooled another tool:
   refuses the whole offer. Others say that the hello or the server was at fault.
 - An end of the connection, a reset, or internal_error (80) refuses an offer of one family of key exchanges, and only
   when it came twice, with an answered hello in between: once is what a fault on the way looks like.
+- unexpected_message (10) in TLS 1.3, OpenJDK's word for no common group, refuses the groups when it came twice, and the
+  same offer with more groups was answered in between: then nothing but the groups is at fault.
 - Any refusal stands between two answered hellos; the session counts as one. What stands outside is undetermined: nobody
   knows whether the server still listened to us.
 - An end before the hello was sent, or sooner than a round trip after the connect, is a throttle.
@@ -35,6 +37,7 @@ REFUSING_ALERTS = (40, 70, 71, 86)
 
 PROTOCOL_VERSION = 70
 WEAK_ALERTS = (80,)
+GROUP_ALERTS = (10,)
 WEAK_ENDS = ("eof", "reset")
 QUIET_SECONDS = 0.018
 """How long a connection has been open and silent before a hello, at least: the probe waits 20 ms, clocks are coarse."""
@@ -179,8 +182,11 @@ def evidence_of(seen: Observation, *, named: bool = True) -> Evidence:
             if before is None:
                 # Believed together with its repetition, which comes later in the list.
                 continue
-            if not any(answered(between) for between in hellos[before + 1 : position]):
+            between = hellos[before + 1 : position]
+            if not any(answered(one) for one in between):
                 why = "it ended twice alike, with no answered hello in between"
+            elif _finds_no_group(hello) and not any(_answered_with_more_groups(hello, one) for one in between):
+                why = f"alert {hello.alert} came twice, and the same offer with more groups was not answered either"
         if why:
             doubts.append(Doubt(hello, why))
         else:
@@ -217,7 +223,22 @@ def _offer_of(hello: Hello) -> tuple[object, ...]:
 
 
 def _is_weak(hello: Hello) -> bool:
-    return hello.outcome in WEAK_ENDS or (hello.outcome == "alert" and hello.alert in WEAK_ALERTS)
+    if hello.outcome == "alert":
+        return hello.alert in WEAK_ALERTS or _finds_no_group(hello)
+    return hello.outcome in WEAK_ENDS
+
+
+def _finds_no_group(hello: Hello) -> bool:
+    return hello.version == TLS_1_3 and hello.outcome == "alert" and hello.alert in GROUP_ALERTS
+
+
+def _answered_with_more_groups(hello: Hello, other: Hello) -> bool:
+    return (
+        answered(other)
+        and other.answered_version == hello.version
+        and _offer_of(dataclasses.replace(other, groups=hello.groups)) == _offer_of(hello)
+        and set(numbers(other.groups)) > set(numbers(hello.groups))
+    )
 
 
 def _unbelievable(hello: Hello, round_trip: float, after_stls: bool) -> str:
@@ -232,6 +253,8 @@ def _unbelievable(hello: Hello, round_trip: float, after_stls: bool) -> str:
         # To SSLv2 any alert of TLS is an answer: a server that spoke SSLv2 would have answered in it.
         if hello.version == SSL_2 or hello.alert in (*REFUSING_ALERTS, *WEAK_ALERTS):
             return "" if hello.alert not in WEAK_ALERTS or _one_family(hello) else _MIXED
+        if _finds_no_group(hello):
+            return ""
         return f"alert {hello.alert} finds fault with the hello, it does not refuse the offer"
     if hello.outcome == "ssl2-error" and hello.version == SSL_2:
         return "SSLv2 was spoken, if only to complain"

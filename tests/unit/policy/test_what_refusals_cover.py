@@ -62,3 +62,37 @@ def test_weak_signatures_may_be_asked_about_in_several_offers() -> None:
     assert status((*others, *halves), "SIG-001") == "pass"
     for half in halves:
         assert status((*others, half), "SIG-001") == "not_tested"
+
+
+NO_COMMON_GROUP = {**ALERT, "alert": 10, "head": "1503030002020a"}
+
+
+def test_openjdks_word_for_no_common_group_is_believed_beside_the_same_offer_with_more_groups() -> None:
+    hellos = good_hellos(LEAF, groups_1_3=NO_COMMON_GROUP)
+    asked = questions()["groups-1.3"]
+    again = hello_of(asked, NO_COMMON_GROUP)
+    more = hello_of(asked, ANSWER_13, groups=asked.groups + "001d")
+    assert status(hellos, "GRP-001") == "not_tested"
+    assert status((*hellos, more, again), "GRP-001") == "pass"
+    spoilt = {
+        "once only": (more,),
+        "no answer between": (again, more),
+        "more groups were not taken either": (hellos[0], hello_of(asked, NO_COMMON_GROUP, groups=more.groups), again),
+        "another answer between": (hellos[0], again),
+        "answered in TLS 1.2": (dataclasses.replace(more, answered_version=0x0303), again),
+        "other suites": (dataclasses.replace(more, suites="13011302"), again),
+        "other groups": (dataclasses.replace(more, groups="001d0017"), again),
+        "other signatures": (dataclasses.replace(more, signatures="0804"), again),
+    }
+    for how, behind in spoilt.items():
+        assert status((*hellos, *behind), "GRP-001") == "not_tested", how
+    weak = dataclasses.replace(more, group=0x0013)
+    assert status((*hellos, weak, again), "GRP-001") == "fail"
+
+
+def test_the_same_word_below_tls_1_3_finds_fault_with_the_hello() -> None:
+    name = next(hello.question for hello in good_hellos(LEAF) if hello.question.startswith("groups-"))
+    hellos = good_hellos(LEAF, **{name.replace("-", "_"): NO_COMMON_GROUP})
+    asked = questions()[name]
+    more = hello_of(asked, taken(0xC02B, group=0x001D), groups="001d" + asked.groups)
+    assert status((*hellos, more, hello_of(asked, NO_COMMON_GROUP)), "GRP-001") == "not_tested"

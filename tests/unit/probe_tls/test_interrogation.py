@@ -388,6 +388,21 @@ def test_a_question_without_the_name_is_asked_without_it_and_not_at_all_where_th
 # All of it
 
 
+def test_who_finds_no_common_group_is_asked_with_more_of_them_and_once_more() -> None:
+    """OpenJDK says "unexpected_message" then, and only for that offer."""
+    weak = question("groups-1.3", TLS_1_3, (0x1301,), groups=(0x0013,), key_share="empty")
+    control = question("control-1.3", TLS_1_3, (0x1301,), groups=(0x001D, 0x0017), key_share="empty", control=True)
+    good = ScriptedServer((TLS_1_3,), (0x1301,))
+
+    def openjdk(asked: Asked) -> bytes | str:
+        assert not isinstance(asked, Ssl2Hello)
+        return good(asked) if 0x001D in asked.listed(10) else flights.alert(10)
+
+    hellos, _ = interrogate(ScriptedLine(openjdk), [control, weak])
+    assert ids(hellos) == ["control-1.3", "groups-1.3", "groups-1.3-every-group", "groups-1.3"]
+    assert [hello.groups for hello in hellos[1:]] == ["0013", "0013001d0017", "0013"]
+
+
 def test_signatures_over_dhe_are_asked_about_where_dhe_was_taken() -> None:
     asks = [one for one in compile_offers(load_profile("baseline")) if one.kind == "hello"]
     for suite, expected in ((0x009E, 1), (0xC030, 0)):

@@ -21,7 +21,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from ..model import Hello, Question
 from .certificate_key import CertificateKey, key_of
-from .client_hello import SSL_2, SSL_3, TLS_1_1, TLS_1_2, TLS_1_3, Offer, numbers
+from .client_hello import SSL_2, SSL_3, TLS_1_1, TLS_1_2, TLS_1_3, Offer, digits, numbers
 from .exchange import Line, say_hello
 
 WEAK = ("eof", "reset", "timeout", "early", "not-connected", "no-stls")
@@ -30,8 +30,12 @@ PROTOCOL_VERSION = 70
 """The alert that refuses a version, whatever the suites (RFC 5246 section 7.2.2)."""
 WEAK_ALERTS = (80,)
 """internal_error: what a server says when it broke, for whatever reason."""
+GROUP_ALERTS = (10,)
+"""unexpected_message: OpenJDK's word where no group of TLS 1.3 is common ("No common named group")."""
 ROUNDS = 2
 """Times that one offer is asked at the most."""
+WITH_EVERY_GROUP = "-every-group"
+"""End of the id of a question that is asked with more groups."""
 MAX_CHUNK = 60
 """Suites in one offer for a server that does not answer long ones; some fail beyond 64, some beyond 128."""
 BACK_OFF = (0.5, 1.0, 2.0)
@@ -61,6 +65,10 @@ class _GiveUp(Exception):
 def answered(hello: Hello) -> bool:
     """Whether the server took the offer: its flight came to the end."""
     return hello.complete and hello.outcome in ("server-hello", "hello-retry-request")
+
+
+def _finds_no_group(hello: Hello) -> bool:
+    return hello.version == TLS_1_3 and hello.alert in GROUP_ALERTS
 
 
 class Interrogation:
@@ -198,10 +206,14 @@ class Interrogation:
             weak = self._weak()
             if not weak:
                 return
-            await self._say(control, control.version, numbers(control.suites))
+            if not all(_finds_no_group(hello) for _, hello in weak):
+                await self._say(control, control.version, numbers(control.suites))
             for question, hello in weak:
                 if question is control:
                     continue
+                if _finds_no_group(hello):
+                    # The same with more groups is the control of it: an answer shows that the rest was no obstacle.
+                    await self._say(self._with_every_group(question), hello.version, numbers(hello.suites))
                 size = 6 if hello.version == SSL_2 else 4
                 repeated = await self._say(question, hello.version, numbers(hello.suites, size))
                 if answered(repeated) and question.marks and self._learned:
@@ -217,8 +229,18 @@ class Interrogation:
         return [
             (by_id[key[0]], said[0])
             for key, said in count.items()
-            if len(said) == 1 and (said[0].outcome in WEAK or said[0].alert in WEAK_ALERTS)
+            if len(said) == 1
+            and (said[0].outcome in WEAK or said[0].alert in WEAK_ALERTS or _finds_no_group(said[0]))
         ]
+
+    def _with_every_group(self, question: Question) -> Question:
+        """The same offer with the groups of the control behind its own, which a server may still choose."""
+        more = next((one.groups for one in self._questions if one.control and one.version == TLS_1_3), "")
+        groups = tuple(dict.fromkeys((*numbers(question.groups), *numbers(more))))
+        return dataclasses.replace(
+            question, id=question.id + WITH_EVERY_GROUP, purpose="control: the same with every group",
+            groups=digits(groups),
+        )  # fmt: skip
 
     async def _say(self, question: Question, version: int, suites: Tuple[int, ...]) -> Hello:
         if len(self._heard.hellos) >= self._budget:
