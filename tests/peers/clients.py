@@ -44,10 +44,12 @@ def openssl_completes(
     :param groups: the named groups to offer; none given: all that OpenSSL has for the version
     :param release: ask with the OpenSSL of that Debian release
     """
+    # OpenSSL 1.1.1 has no finite-field groups, and offers every curve in every version.
+    new = version == TLS13 and release is not chroots.BULLSEYE
     offered = [
         group.openssl for group in named_groups.TABLE
         if (group.number in groups if groups else not group.is_hybrid or release is chroots.TRIXIE)
-        and (group.is_in_tls13 if version == TLS13 else not group.is_finite_field)
+        and (group.is_in_tls13 if new else not group.is_finite_field)
     ]
     command = [
         *(("chroot", str(release.folder)) if release else ()), "openssl", "s_client", "-connect", f"{address}:{port}", "-servername", SERVER_NAME, "-brief",

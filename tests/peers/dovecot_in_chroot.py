@@ -103,7 +103,7 @@ class DovecotOnOpenSsl111:
         return _start(chroots.BULLSEYE, folder, write)
 
     def truth(self, configuration: TlsConfiguration) -> Truth:
-        return openssl_stack.truth(configuration, dh_parameters=configuration.dh_parameters)
+        return openssl_stack.truth(configuration, dh_parameters=configuration.dh_parameters, old_curves_in_tls13=True)
 
     def random(self, rng: random.Random) -> TlsConfiguration:
         some = some_configuration(self, rng, contiguous=True)

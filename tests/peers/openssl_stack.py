@@ -43,10 +43,14 @@ def write_openssl_cnf(configuration: TlsConfiguration, folder: Path) -> Path:
     return path
 
 
-def truth(configuration: TlsConfiguration, *, dh_parameters: bool) -> Truth:
+def truth(
+    configuration: TlsConfiguration, *, dh_parameters: bool, old_curves_in_tls13: bool = False
+) -> Truth:
     """What is true of a server on OpenSSL 1.1.1 to 3.5 with this configuration, at security level 0.
 
     :param dh_parameters: finite-field Diffie-Hellman up to TLS 1.2 finds parameters
+    :param old_curves_in_tls13: as OpenSSL 1.1.1 does it: every curve goes in TLS 1.3, withdrawn ones too (RFC 8446
+        section 4.2.7)
     """
 
     def exists_in(suite: Suite, version: int) -> bool:
@@ -54,6 +58,7 @@ def truth(configuration: TlsConfiguration, *, dh_parameters: bool) -> Truth:
         return suite.exists_in(version)
 
     def groups_of(version: int) -> frozenset[int]:
-        return in_tls13(configuration.groups) if version == TLS13 else elliptic(configuration.groups)
+        new = version == TLS13 and not old_curves_in_tls13
+        return in_tls13(configuration.groups) if new else elliptic(configuration.groups)
 
     return truth_by_rule(configuration, exists_in, groups_of, lambda version: dh_parameters)
