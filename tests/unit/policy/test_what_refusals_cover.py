@@ -6,6 +6,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pytest
+
 from port995.policy.profile import load_profile
 from port995.probe.model import Hello
 from port995.probe.tls.client_hello import digits, numbers
@@ -96,3 +98,9 @@ def test_the_same_word_below_tls_1_3_finds_fault_with_the_hello() -> None:
     first = next(hello for hello in hellos if hello.question == name)
     more = hello_of(questions()[name], taken(0xC02B, group=0x001D), groups="001d" + first.groups)
     assert status((*hellos, more, first), "GRP-001") == "not_tested"
+
+
+@pytest.mark.parametrize(("suite", "expected"), [(0xC013, "fail"), (0x0033, "fail"), (0x002F, "not_tested")])
+def test_what_tls_1_1_signs_is_weak(suite: int, expected: str) -> None:
+    """It has no list of signatures to refuse; RSA key exchange signs nothing, and says nothing of other suites."""
+    assert status(good_hellos(LEAF, old_ecdhe_rsa=taken(suite, 0x0302)), "SIG-001") == expected

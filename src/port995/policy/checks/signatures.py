@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from ...probe.model import Observation
-from ...probe.tls.client_hello import TLS_1_2
+from ...probe.tls.client_hello import SSL_3, TLS_1_0, TLS_1_1, TLS_1_2, VERSION_NAMES
 from ...probe.tls.signature_schemes import SCHEMES, name_of
 from ..belief import Evidence
-from ..check import SIGNATURES, endpoint_check
-from ..hello import APPLIES, each_hello, refusal_words, unproven
+from ..check import SIGNATURES, VERSIONS, endpoint_check
+from ..hello import APPLIES, each_hello, hello_words, refusal_words, unproven
 from ..model import Severity, Status
+from ..session import not_tested
 from ..subject import EndpointSubject, Finding, seen_from
 from ..universe import KEY_TYPES, SIGNED_DHE, ephemeral
 
@@ -17,6 +18,7 @@ WEAK = frozenset(scheme.number for scheme in SCHEMES if {"md5", "sha1", "dsa"} &
 WEAK_12 = frozenset(scheme.number for scheme in SCHEMES if scheme.tls12 and scheme.number in WEAK)
 SIGNED = frozenset(suite.number for key in KEY_TYPES for suite in ephemeral(key))
 SIGNED_BY_DHE = frozenset(suite.number for suite in SIGNED_DHE)
+BELOW_12 = (SSL_3, TLS_1_0, TLS_1_1)
 QUESTIONS = ("signatures-1.2", "signatures-dhe")
 
 
@@ -29,11 +31,12 @@ QUESTIONS = ("signatures-1.2", "signatures-dhe")
     remediation="Raise the security level of the server's TLS library (OpenSSL: SECLEVEL 1 or above).",
     references=("RFC 9155", "RFC 9325 section 4.3", "CVE-2015-7575 (SLOTH)"),
     applies=APPLIES,
-    asks=(SIGNATURES,),
+    asks=(SIGNATURES, VERSIONS),
 )
 @each_hello("TLSv1.2 signature", "alert", "eof")
 def weak_signatures(subject: EndpointSubject, seen: Observation, evidence: Evidence) -> Finding:
-    """Offered alone in TLS 1.2; TLS 1.3 has none of them (RFC 8446 section 4.2.3)."""
+    """Offered alone in TLS 1.2. Older versions have no others (RFC 4346 section 7.4.3, RFC 8422 section 5.4), TLS 1.3
+    has none of them (RFC 8446 section 4.2.3)."""
     expected = "no signature with MD5, SHA-1 or DSA"
     chosen = list(dict.fromkeys(name_of(h.signature) for h in evidence.answers if h.signature in WEAK and h.signature))
     if not chosen and seen.tls is not None and seen.tls.signature_scheme in WEAK and seen.tls.signature_scheme:
@@ -44,6 +47,17 @@ def weak_signatures(subject: EndpointSubject, seen: Observation, evidence: Evide
             Status.FAIL, f"expected {expected}, the server signed with {shown} {seen_from(seen)}",
             expected, shown, tuple(f"signed with {one}" for one in chosen),
         )  # fmt: skip
+    below = (hello for hello in evidence.answers if hello.answered_version in BELOW_12)
+    signed = next((hello for hello in below if hello.suite in SIGNED | SIGNED_BY_DHE), None)
+    if signed is not None:
+        words = f"{hello_words(signed)}, which signs with SHA-1 (RSA: and MD5) whatever the client offers"
+        return Finding(
+            Status.FAIL, f"expected {expected}, the server chose {words} {seen_from(seen)}", expected, words,
+            (f"chosen {hello_words(signed)}",),
+        )  # fmt: skip
+    old = ", ".join(VERSION_NAMES[version] for version in BELOW_12 if not evidence.is_unspoken(version))
+    if old:
+        return not_tested(seen, f"only TLS 1.2 is asked for its signatures, and {old} may be spoken too")
     if _refused_with_weak(evidence) >= SIGNED | SIGNED_BY_DHE:
         return Finding(
             Status.PASS, f"weak signatures were refused in TLS 1.2 {seen_from(seen)}", expected, "refused",
@@ -51,8 +65,8 @@ def weak_signatures(subject: EndpointSubject, seen: Observation, evidence: Evide
         )  # fmt: skip
     other = next((hello for hello in evidence.answers if hello.question in QUESTIONS), None)
     if other is not None:
-        signed = name_of(other.signature) if other.signature is not None else "a signature that was not read"
-        words = f"offered only weak signatures, the server answered with {signed}: it does not heed the list"
+        heard = name_of(other.signature) if other.signature is not None else "a signature that was not read"
+        words = f"offered only weak signatures, the server answered with {heard}: it does not heed the list"
         return Finding(Status.NOT_TESTED, f"{words} {seen_from(seen)}", expected, words)
     return unproven(seen, evidence, "whether weak signatures are taken", (*QUESTIONS, "suites-dhe"))
 
