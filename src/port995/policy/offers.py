@@ -42,6 +42,7 @@ from .universe import (
     KEY_TYPES,
     SIGNED_DHE,
     TLS13_SUITES,
+    WITHDRAWN_13,
     ephemeral,
 )
 from .universe import SIGNATURES as ALL_SIGNATURES
@@ -119,7 +120,8 @@ def _forbidden_suites(forbidden: Collection[str]) -> list[Question]:
     ]
     weak_13 = _weak(TLS13_SUITES, forbidden)
     if weak_13:
-        question = _tls_13("suites-1.3", "suites that must not be, TLS 1.3", _numbers(weak_13), GROUPS_13)
+        groups = (*GROUPS_13, *WITHDRAWN_13)
+        question = _tls_13("suites-1.3", "suites that must not be, TLS 1.3", _numbers(weak_13), groups)
         questions.append(dataclasses.replace(question, marks=_marks(weak_13, forbidden)))
     return questions
 

@@ -36,6 +36,11 @@ COMMON_13 = (0x1301, 0x1302, 0x1303)
 GROUPS_12: tuple[int, ...] = tuple(group.number for group in GROUPS if group.tls12 and group.kind != FFDHE)
 """Without the finite-field ones: a server that follows RFC 7919 section 4 would refuse DHE with its own parameters."""
 GROUPS_13: tuple[int, ...] = tuple(group.number for group in GROUPS if group.tls13)
+WITHDRAWN_13: tuple[int, ...] = tuple(
+    group.number for group in GROUPS if group.tls12 and not group.tls13 and group.kind != FFDHE
+)
+"""Curves that TLS 1.3 has withdrawn (RFC 8446 section 4.2.7). OpenSSL 1.1.1 and GnuTLS 3.7 take them there all the
+same, and a server that has no other shows its suites to nobody else."""
 SIGNATURES: tuple[int, ...] = tuple(scheme.number for scheme in SCHEMES)
 _SIGNATURES_IN = {
     TLS_1_2: frozenset(scheme.number for scheme in SCHEMES if scheme.tls12),

@@ -403,6 +403,22 @@ def test_who_finds_no_common_group_is_asked_with_more_of_them_and_once_more() ->
     assert [hello.groups for hello in hellos[1:]] == ["0013", "0013001d0017", "0013"]
 
 
+def test_who_finds_fault_with_withdrawn_curves_is_asked_without_them() -> None:
+    """tlslite-ng does; others take such a curve, or look past it."""
+    suites = question("suites-1.3", TLS_1_3, (0x1305,), groups=(0x001D, 0x0013, 0x001A), key_share="empty")
+    control = question("control-1.3", TLS_1_3, (0x1301,), groups=(0x001D,), key_share="empty", control=True)
+    good = ScriptedServer((TLS_1_3,), (0x1301,))
+
+    def strict(asked: Asked) -> bytes | str:
+        assert not isinstance(asked, Ssl2Hello)
+        return flights.alert(47) if 0x001A in asked.listed(10) else good(asked)
+
+    hellos, _ = interrogate(ScriptedLine(strict), [control, suites])
+    assert [(hello.groups, hello.alert) for hello in hellos[1:]] == [("001d0013001a", 47), ("001d", 40)]
+    hellos, _ = interrogate(ScriptedLine(good), [control, suites])
+    assert [(hello.groups, hello.alert) for hello in hellos[1:]] == [("001d0013001a", 40)]
+
+
 def test_signatures_over_dhe_are_asked_about_where_dhe_was_taken() -> None:
     asks = [one for one in compile_offers(load_profile("baseline")) if one.kind == "hello"]
     for suite, expected in ((0x009E, 1), (0xC030, 0)):

@@ -23,6 +23,7 @@ from ..model import Hello, Question
 from .certificate_key import CertificateKey, key_of
 from .client_hello import SSL_2, SSL_3, TLS_1_1, TLS_1_2, TLS_1_3, Offer, digits, numbers
 from .exchange import Line, say_hello
+from .named_groups import BY_NUMBER
 
 WEAK = ("eof", "reset", "timeout", "early", "not-connected", "no-stls")
 """Outcomes that a fault on the way gives too: asked once more."""
@@ -30,6 +31,7 @@ PROTOCOL_VERSION = 70
 """The alert that refuses a version, whatever the suites (RFC 5246 section 7.2.2)."""
 WEAK_ALERTS = (80,)
 """internal_error: what a server says when it broke, for whatever reason."""
+ILLEGAL_PARAMETER = 47
 GROUP_ALERTS = (10,)
 """unexpected_message: OpenJDK's word where no group of TLS 1.3 is common ("No common named group")."""
 ROUNDS = 2
@@ -183,10 +185,21 @@ class Interrogation:
                 if not suites:
                     break
                 hello = await self._say(question, version, suites)
+                if hello.alert == ILLEGAL_PARAMETER and version == TLS_1_3:
+                    hello = await self._without_withdrawn(question, hello)
                 if not answered(hello) or not question.marks or (settled and not self._learned):
                     break
                 # An answer settles the version that was offered: it is spoken, or the server's highest is below it.
                 settled = True
+
+    async def _without_withdrawn(self, question: Question, hello: Hello) -> Hello:
+        """Ask a server that finds fault with curves which TLS 1.3 has withdrawn once more, without them."""
+        offered = numbers(hello.groups)
+        groups = tuple(number for number in offered if number not in BY_NUMBER or BY_NUMBER[number].tls13)
+        if groups in ((), offered):
+            return hello
+        less = dataclasses.replace(question, groups=digits(groups))
+        return await self._say(less, hello.version, numbers(hello.suites))
 
     def _chunks(self, suites: Tuple[int, ...]) -> List[Tuple[int, ...]]:
         size = self._chunk or max(1, len(suites))
