@@ -126,7 +126,9 @@ class GnuTls:
             return suite.exists_in(version) and not (version == TLS13 and (null_is_on or older_without_12))
 
         def groups_of(version: int) -> frozenset[int]:
-            return in_tls13(configuration.groups) if version == TLS13 else elliptic(configuration.groups)
+            # It takes its old curves in TLS 1.3 too, though they were withdrawn there (RFC 8446 section 4.2.7).
+            every = elliptic(configuration.groups)
+            return every | in_tls13(configuration.groups) if version == TLS13 else every
 
         found = truth_by_rule(
             configuration, exists_in, groups_of, lambda version: configuration.dh_parameters or finite_field_group
