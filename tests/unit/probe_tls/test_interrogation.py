@@ -68,7 +68,7 @@ def test_controls_are_asked_until_one_is_answered() -> None:
     assert ids(hellos) == ["control"], "a server of TLS 1.0 answers the first with TLS 1.0"
     picky = ScriptedServer((TLS_1_0,), (0x002F,))
     hellos, heard = interrogate(ScriptedLine(picky), [CONTROL, SHORT, OLD_CONTROL])
-    assert ids(hellos) == ["control", "control-short", "control-old"]
+    assert ids(hellos) == ["control", "control-short", "control-old", "control"]
     assert heard.ended == ""
 
 
@@ -417,6 +417,20 @@ def test_who_finds_fault_with_withdrawn_curves_is_asked_without_them() -> None:
     assert [(hello.groups, hello.alert) for hello in hellos[1:]] == [("001d0013001a", 47), ("001d", 40)]
     hellos, _ = interrogate(ScriptedLine(good), [control, suites])
     assert [(hello.groups, hello.alert) for hello in hellos[1:]] == [("001d0013001a", 40)]
+
+
+def test_newer_versions_are_asked_for_again_behind_the_answer_of_an_old_server_that_hangs_up() -> None:
+    """Their first refusals came before any answer, so two more are needed: one now, one at the end."""
+    control_13 = question("control-1.3", TLS_1_3, (0x1301,), groups=(0x001D,), key_share="empty", control=True)
+
+    def old(asked: Asked) -> bytes | str:
+        assert not isinstance(asked, Ssl2Hello)
+        return ScriptedServer((TLS_1_1,), (0x002F,))(asked) if asked.version == TLS_1_1 else "eof"
+
+    hellos, _ = interrogate(ScriptedLine(old), [CONTROL, control_13, OLD_CONTROL, TLS11])
+    behind = ids(hellos)[ids(hellos).index("control-old") :]
+    assert Counter(behind)["control-1.3"] == Counter(behind)["control"] == 2
+    assert "control-old" in behind[1:]
 
 
 def test_signatures_over_dhe_are_asked_about_where_dhe_was_taken() -> None:

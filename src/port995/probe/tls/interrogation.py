@@ -146,15 +146,17 @@ class Interrogation:
                 if first_refused and short and question.version == TLS_1_2:
                     self._chunk = MAX_CHUNK
                 if (hello.answered_version or 0) < TLS_1_2:
-                    await self._ask_for_13()
+                    await self._ask_for_newer(question)
                 return question
             first_refused = True
         raise _GiveUp("no hello was answered")
 
-    async def _ask_for_13(self) -> None:
-        """A server that answers in an old version may still speak TLS 1.3: that is asked with all there is."""
+    async def _ask_for_newer(self, control: Question) -> None:
+        """A server that answers in an old version may still speak TLS 1.3, and 1.2 if that was not on offer: those are
+        asked with all there is, for a refusal before the first answer proves nothing."""
         for question in self._questions:
-            if question.control and question.version == TLS_1_3:
+            long_12 = question.version == TLS_1_2 > control.version and question.pad_to
+            if question.control and (question.version == TLS_1_3 or long_12):
                 await self._say(question, TLS_1_3, numbers(question.suites))
 
     def _needless(self, question: Question) -> bool:
@@ -237,7 +239,9 @@ class Interrogation:
         """Offers whose only answer was a weak one, each once, in the order of asking."""
         by_id = {question.id: question for question in self._questions}
         count: Dict[Tuple[str, int, str], List[Hello]] = {}
-        for hello in self._heard.hellos:
+        # What came before the first answer is believed in no case, and counts for no repetition.
+        first = next((n for n, hello in enumerate(self._heard.hellos) if answered(hello)), 0)
+        for hello in self._heard.hellos[first:]:
             count.setdefault((hello.question, hello.version, hello.suites), []).append(hello)
         return [
             (by_id[key[0]], said[0])
