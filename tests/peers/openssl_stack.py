@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from .peer import TlsConfiguration, Truth, elliptic, in_tls13, truth_by_rule
@@ -13,6 +14,9 @@ SUITES = tuple(suite.number for suite in TABLE if suite.openssl and not suite.is
 SUITES13 = tuple(suite.number for suite in TABLE if suite.is_tls13)
 ELLIPTIC = (0x0013, 0x0015, 0x0016, 0x0017, 0x0018, 0x0019, 0x001A, 0x001B, 0x001C, 0x001D, 0x001E)
 FINITE_FIELD = (0x0100, 0x0101, 0x0102)
+
+CERTIFICATE_CURVE = 0x0017
+"""P-256, the curve of `identities`' ECDSA key."""
 
 PROTOCOLS = {TLS10: "TLSv1", TLS11: "TLSv1.1", TLS12: "TLSv1.2", TLS13: "TLSv1.3"}
 
@@ -61,4 +65,18 @@ def truth(
         new = version == TLS13 and not old_curves_in_tls13
         return in_tls13(configuration.groups) if new else elliptic(configuration.groups)
 
-    return truth_by_rule(configuration, exists_in, groups_of, lambda version: dh_parameters)
+    found = truth_by_rule(configuration, exists_in, groups_of, lambda version: dh_parameters)
+    return dataclasses.replace(
+        found, groups={version: _reached(configuration, found, version) for version in found.groups}
+    )
+
+
+def _reached(configuration: TlsConfiguration, found: Truth, version: int) -> frozenset[int]:
+    """Where every suite needs the ECDSA certificate, below TLS 1.3 each client has to offer that certificate's curve; with
+    a server that goes by its own order, that curve and what comes before it is all a key exchange can end up with."""
+    exchanged = [BY_NUMBER[suite] for other, suite in found.pairs if other == version and BY_NUMBER[suite].is_elliptic]
+    offered = version != TLS13 and CERTIFICATE_CURVE in configuration.groups
+    if not (configuration.server_order and offered and all(one.key_type == "ecdsa" for one in exchanged)):
+        return found.groups[version]
+    before = configuration.groups[: configuration.groups.index(CERTIFICATE_CURVE) + 1]
+    return found.groups[version] & frozenset(before)
