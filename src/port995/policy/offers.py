@@ -58,6 +58,7 @@ COMMON_GROUPS = (0x001D, 0x0017, 0x0018, 0x0019)
 WEAK_SIGNATURES: tuple[int, ...] = tuple(
     scheme.number for scheme in SCHEMES if scheme.tls12 and {"md5", "sha1", "dsa"} & set(scheme.weak)
 )
+WEAK_SIGNATURES_FIRST: tuple[int, ...] = tuple(dict.fromkeys((*WEAK_SIGNATURES, *ALL_SIGNATURES)))
 POST_QUANTUM_GROUPS: tuple[int, ...] = tuple(
     group.number for group in GROUPS if group.kind in (HYBRID, MLKEM) and not group.deprecated
 )
@@ -162,16 +163,29 @@ def _groups(is_forbidden: Callable[[NamedGroup], bool]) -> list[Question]:
 
 
 def _signatures(forbidden: Collection[str]) -> list[Question]:
-    """Over DHE only where a suite of it was taken, if suites of it were asked about."""
+    """Alone, and before all others: a server that looks for its certificate's own signature in the list (OpenJDK)
+    refuses who offers only weak ones, and a server that goes by its own order prefers good ones where there are any.
+
+    Over DHE only where a suite of it was taken, if suites of it were asked about."""
+    what = "signatures that must not be, TLS 1.2"
     elliptic = [suite for key in KEY_TYPES for suite in ephemeral(key)]
-    asked = [
-        _below_13("signatures-1.2", "signatures that must not be, TLS 1.2", TLS_1_2, elliptic, ()),
+    over_dhe = dataclasses.replace(
+        _below_13("signatures-dhe", f"{what}, DHE", TLS_1_2, SIGNED_DHE, ()),
+        only_shown=DHE if DHE in forbidden else "",
+    )
+    per_key = [
         dataclasses.replace(
-            _below_13("signatures-dhe", "signatures that must not be, TLS 1.2, DHE", TLS_1_2, SIGNED_DHE, ()),
-            only_shown=DHE if DHE in forbidden else "",
-        ),
+            _below_13(f"signatures-{key.lower()}", f"{what}, {key} certificate", TLS_1_2, ephemeral(key), ()),
+            only_key=key,
+        )
+        for key in KEY_TYPES
     ]
-    return [dataclasses.replace(question, signatures=digits(WEAK_SIGNATURES)) for question in asked]
+    alone = [_below_13("signatures-1.2", what, TLS_1_2, elliptic, ()), over_dhe]
+    first = [*per_key, dataclasses.replace(over_dhe, id="signatures-dhe-first")]
+    return [
+        *(dataclasses.replace(question, signatures=digits(WEAK_SIGNATURES)) for question in alone),
+        *(dataclasses.replace(question, signatures=digits(WEAK_SIGNATURES_FIRST)) for question in first),
+    ]
 
 
 def _keys() -> list[Question]:

@@ -59,7 +59,7 @@ def good_hellos(leaf: str, profile: str = "baseline", **answers: dict[str, Any])
         if question.unless_key == key or question.only_key not in ("", key) or question.only_shown:
             continue
         answer = ALERT
-        if question.control:
+        if question.control or question.id == f"signatures-{key.lower()}":
             answer = taken(suite, group=0x001D, signature=own, certificate=0)
         name = question.id.replace("-", "_").replace(".", "_")
         offered: dict[str, Any] = {} if question.server_name else {"server_name": None}

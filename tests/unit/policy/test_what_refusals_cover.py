@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from port995.policy.profile import load_profile
+from port995.policy.universe import SIGNATURES
 from port995.probe.model import Hello
 from port995.probe.tls.client_hello import digits, numbers
 
@@ -41,11 +42,33 @@ SHA_1 = 0x0201
 def test_weak_signatures_over_dhe_stay_open_until_they_were_asked_about() -> None:
     """Refused with ECDHE, they may be taken with DHE: a server that has no group in common with the client uses that."""
     hellos = good_hellos(LEAF, suites_dhe=DHE_TAKEN)
-    asked = questions()["signatures-dhe"]
+    asked, first = questions()["signatures-dhe"], questions()["signatures-dhe-first"]
+    alone, passed_over = hello_of(asked, ALERT), hello_of(first, DHE_TAKEN)
     assert status(hellos, "CIPH-008") == "fail"
     assert status(hellos, "SIG-001") == "not_tested"
-    assert status((*hellos, hello_of(asked, ALERT)), "SIG-001") == "pass"
-    assert status((*hellos, hello_of(asked, {**DHE_TAKEN, "signature": SHA_1})), "SIG-001") == "fail"
+    assert status((*hellos, alone, passed_over), "SIG-001") == "pass"
+    for one in (alone, passed_over):
+        assert status((*hellos, one), "SIG-001") == "not_tested"
+    weak = {**DHE_TAKEN, "signature": SHA_1}
+    assert status((*hellos, hello_of(asked, weak)), "SIG-001") == "fail"
+    assert status((*hellos, alone, hello_of(first, weak)), "SIG-001") == "fail"
+
+
+def test_who_refuses_weak_signatures_alone_may_take_them_before_good_ones() -> None:
+    """OpenJDK does: it looks for its certificate's own signature in the list before it takes what stands first."""
+    name = next(hello.question for hello in good_hellos(LEAF) if hello.question in ("signatures-rsa", "signatures-ecdsa"))
+    question = name.replace("-", "_")
+    suite = 0xC02F if name == "signatures-rsa" else 0xC02B
+    good = taken(suite, signature=0x0403)
+    assert status(good_hellos(LEAF, **{question: good}), "SIG-001") == "pass"
+    assert status(good_hellos(LEAF, **{question: {**good, "signature": SHA_1}}), "SIG-001") == "fail"
+    assert status(good_hellos(LEAF, **{question: TIMEOUT}), "SIG-001") == "not_tested"
+    assert status(good_hellos(LEAF, **{question: taken(suite)}), "SIG-001") == "not_tested", "no signature was read"
+    hellos = good_hellos(LEAF, **{question: good})
+    in_order = tuple(
+        dataclasses.replace(one, signatures=digits(SIGNATURES)) if one.question == name else one for one in hellos
+    )
+    assert status(in_order, "SIG-001") == "not_tested", "a good one stood before the weak ones"
 
 
 def test_who_takes_no_dhe_is_not_asked_for_its_signatures() -> None:

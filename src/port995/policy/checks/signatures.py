@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from ...probe.model import Observation
-from ...probe.tls.client_hello import SSL_3, TLS_1_0, TLS_1_1, TLS_1_2, VERSION_NAMES
+from ...probe.model import Hello, Observation
+from ...probe.tls.client_hello import SSL_3, TLS_1_0, TLS_1_1, TLS_1_2, VERSION_NAMES, numbers
 from ...probe.tls.signature_schemes import SCHEMES, name_of
 from ..belief import Evidence
 from ..check import SIGNATURES, VERSIONS, endpoint_check
@@ -12,14 +12,16 @@ from ..hello import APPLIES, each_hello, hello_words, refusal_words, unproven
 from ..model import Severity, Status
 from ..session import not_tested
 from ..subject import EndpointSubject, Finding, seen_from
-from ..universe import KEY_TYPES, SIGNED_DHE, ephemeral
+from ..universe import KEY_TYPES, SIGNED_DHE, ephemeral, every_signature
 
 WEAK = frozenset(scheme.number for scheme in SCHEMES if {"md5", "sha1", "dsa"} & set(scheme.weak))
 WEAK_12 = frozenset(scheme.number for scheme in SCHEMES if scheme.tls12 and scheme.number in WEAK)
-SIGNED = frozenset(suite.number for key in KEY_TYPES for suite in ephemeral(key))
+BY_KEY = tuple(frozenset(suite.number for suite in ephemeral(key)) for key in KEY_TYPES)
+SIGNED = frozenset[int]().union(*BY_KEY)
 SIGNED_BY_DHE = frozenset(suite.number for suite in SIGNED_DHE)
 BELOW_12 = (SSL_3, TLS_1_0, TLS_1_1)
-QUESTIONS = ("signatures-1.2", "signatures-dhe")
+ALONE = ("signatures-1.2", "signatures-dhe")
+QUESTIONS = (*ALONE, "signatures-rsa", "signatures-ecdsa", "signatures-dhe-first")
 
 
 @endpoint_check(
@@ -58,12 +60,13 @@ def weak_signatures(subject: EndpointSubject, seen: Observation, evidence: Evide
     old = ", ".join(VERSION_NAMES[version] for version in BELOW_12 if not evidence.is_unspoken(version))
     if old:
         return not_tested(seen, f"only TLS 1.2 is asked for its signatures, and {old} may be spoken too")
-    if _refused_with_weak(evidence) >= SIGNED | SIGNED_BY_DHE:
+    alone = _refused_with_weak(evidence) >= SIGNED | SIGNED_BY_DHE
+    if alone and all(_passed_over(evidence, suites) for suites in (*BY_KEY, SIGNED_BY_DHE)):
         return Finding(
             Status.PASS, f"weak signatures were refused in TLS 1.2 {seen_from(seen)}", expected, "refused",
             refusal_words(evidence, QUESTIONS),
         )  # fmt: skip
-    other = next((hello for hello in evidence.answers if hello.question in QUESTIONS), None)
+    other = next((hello for hello in evidence.answers if hello.question in ALONE), None)
     if other is not None:
         heard = name_of(other.signature) if other.signature is not None else "a signature that was not read"
         words = f"offered only weak signatures, the server answered with {heard}: it does not heed the list"
@@ -79,3 +82,20 @@ def _refused_with_weak(evidence: Evidence) -> frozenset[int]:
         if refusal.version == TLS_1_2 and refusal.of_signatures and refusal.signatures >= WEAK_12
     )
     return frozenset[int]().union(*found)
+
+
+def _passed_over(evidence: Evidence, suites: frozenset[int]) -> bool:
+    """Whether nobody who puts weak signatures first gets one with these suites: a good one was chosen then, or the
+    suites are refused with every signature there is."""
+    if evidence.refused_suites(TLS_1_2) >= suites:
+        return True
+    return any(
+        hello.suite in suites and hello.signature is not None and hello.signature not in WEAK and _weak_first(hello)
+        for hello in evidence.answers
+        if hello.version == hello.answered_version == TLS_1_2 and set(numbers(hello.suites)) >= suites
+    )
+
+
+def _weak_first(hello: Hello) -> bool:
+    offered = numbers(hello.signatures)
+    return set(offered[: len(WEAK_12)]) == WEAK_12 and every_signature(TLS_1_2, offered)
