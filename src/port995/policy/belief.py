@@ -10,8 +10,8 @@ The rules, each learnt from a server or a network that fooled another tool:
   when it came twice, with an answered hello in between: once is what a fault on the way looks like.
 - unexpected_message (10) in TLS 1.3, OpenJDK's word for no common group, refuses the groups when it came twice, and the
   same offer with more groups was answered in between: then nothing but the groups is at fault.
-- Any refusal stands between two answered hellos; the session counts as one. What stands outside is undetermined: nobody
-  knows whether the server still listened to us.
+- Any refusal stands behind an answered hello, and behind them all stands the session, or the control once more where
+  there was none. Else it is undetermined: nobody knows whether the server still listened to us.
 - An end before the hello was sent, or sooner than a round trip after the connect, is a throttle.
 - A refusal is one at its own version. It says nothing of those below: GnuTLS with TLS 1.0 and 1.2 on and 1.1 off
   refuses a hello of 1.1. An answer in a lower version says that those between are not spoken (RFC 5246 appendix E.1).
@@ -161,7 +161,7 @@ def evidence_of(seen: Observation, *, named: bool = True) -> Evidence:
     """
     hellos = seen.hellos
     any_named = any(hello.server_name is not None for hello in hellos)
-    last_answered = len(hellos) if session_answered(seen) else _last_answered(hellos)
+    last_answered = len(hellos) if session_answered(seen) or _control_behind(hellos) else -1
     first_answered = next((n for n, hello in enumerate(hellos) if answered(hello)), len(hellos))
     round_trip = min((hello.connect_seconds for hello in hellos if hello.outcome != "not-connected"), default=0.0)
     answers: list[Hello] = []
@@ -214,8 +214,13 @@ def session_answered(seen: Observation) -> bool:
     return seen.tls is not None and seen.tls.outcome == "completed"
 
 
-def _last_answered(hellos: Sequence[Hello]) -> int:
-    return max((n for n, hello in enumerate(hellos) if answered(hello)), default=-1)
+def _control_behind(hellos: Sequence[Hello]) -> bool:
+    """Whether an offer that had been answered was answered once more behind all others: the probe asks so where no
+    session came about. Without either the last word is missing, and nobody knows what it would have been."""
+    last = hellos[-1] if hellos else None
+    return last is not None and answered(last) and any(
+        answered(hello) and _offer_of(hello) == _offer_of(last) for hello in hellos[:-1]
+    )
 
 
 def _offer_of(hello: Hello) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from port995.policy.belief import evidence_of
 from port995.policy.profile import load_profile
 from port995.policy.universe import SIGNATURES
 from port995.probe.model import Hello
@@ -15,7 +16,7 @@ from port995.probe.tls.client_hello import digits, numbers
 
 from .certificates import chain, good_leaf
 from .hellos import ALERT, good_hellos, hello_of, questions, taken
-from .seen import companion, judged, result_of, session
+from .seen import companion, good_tls, judged, result_of, session
 
 LEAF = chain(good_leaf())[0]
 HELLO_CHECKS = load_profile("baseline").narrowed(["POP3S-VER-005", "POP3S-GRP-001", "POP3S-SIG-001", "POP3S-CIPH-008"])
@@ -127,3 +128,16 @@ def test_the_same_word_below_tls_1_3_finds_fault_with_the_hello() -> None:
 def test_what_tls_1_1_signs_is_weak(suite: int, expected: str) -> None:
     """It has no list of signatures to refuse; RSA key exchange signs nothing, and says nothing of other suites."""
     assert status(good_hellos(LEAF, old_ecdhe_rsa=taken(suite, 0x0302)), "SIG-001") == expected
+
+
+def test_where_no_session_came_about_the_control_has_to_be_answered_behind_all_refusals() -> None:
+    """An answer among the refusals is not enough, nor is another one behind them: the last word is missing."""
+    hellos = good_hellos(LEAF)
+    assert sum(hello.complete for hello in hellos) > 1
+    lost = dataclasses.replace(good_tls(), outcome="reset")
+
+    def refusals(*behind: Hello) -> set[str]:
+        return {one.hello.question for one in evidence_of(session(hellos=(*hellos, *behind), tls=lost)).refusals}
+
+    assert refusals() == refusals(hello_of(questions()["control-1.3"], ANSWER_13)) == set()
+    assert {"old-ecdhe-rsa", "old-dhe", "suites-dhe", "groups-1.3"} <= refusals(hellos[0])
