@@ -218,8 +218,10 @@ def _control_behind(hellos: Sequence[Hello]) -> bool:
     """Whether an offer that had been answered was answered once more behind all others: the probe asks so where no
     session came about. Without either the last word is missing, and nobody knows what it would have been."""
     last = hellos[-1] if hellos else None
-    return last is not None and answered(last) and any(
-        answered(hello) and _offer_of(hello) == _offer_of(last) for hello in hellos[:-1]
+    return (
+        last is not None
+        and answered(last)
+        and any(answered(hello) and _offer_of(hello) == _offer_of(last) for hello in hellos[:-1])
     )
 
 

@@ -216,6 +216,10 @@ def _controls(forbidden: Collection[str], longest: int) -> list[Question]:
             ),
             _below_13("control-dhe", "control: a server of DHE suites alone answers", TLS_1_2, good_dhe, forbidden),
             _below_13("control-old", "control: an old server answers", TLS_1_1, _old(FIRST_FAMILY), forbidden),
+            _tls_13(
+                "control-withdrawn", "control: a server of TLS 1.3 with withdrawn curves alone answers",
+                _numbers(TLS13_SUITES), WITHDRAWN_13,
+            ),
         )
     ]  # fmt: skip
 

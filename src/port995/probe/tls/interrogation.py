@@ -155,8 +155,8 @@ class Interrogation:
         """A server that answers in an old version may still speak TLS 1.3, and 1.2 if that was not on offer: those are
         asked with all there is, for a refusal before the first answer proves nothing."""
         for question in self._questions:
-            long_12 = question.version == TLS_1_2 > control.version and question.pad_to
-            if question.control and (question.version == TLS_1_3 or long_12):
+            newer = question.version == TLS_1_3 or question.version == TLS_1_2 > control.version
+            if question.control and question.pad_to and newer:
                 await self._say(question, TLS_1_3, numbers(question.suites))
 
     def _needless(self, question: Question) -> bool:
@@ -246,8 +246,7 @@ class Interrogation:
         return [
             (by_id[key[0]], said[0])
             for key, said in count.items()
-            if len(said) == 1
-            and (said[0].outcome in WEAK or said[0].alert in WEAK_ALERTS or _finds_no_group(said[0]))
+            if len(said) == 1 and (said[0].outcome in WEAK or said[0].alert in WEAK_ALERTS or _finds_no_group(said[0]))
         ]
 
     def _with_every_group(self, question: Question) -> Question:
