@@ -221,7 +221,7 @@ class Interrogation:
             weak = self._weak()
             if not weak:
                 return
-            if not all(_finds_no_group(hello) for _, hello in weak):
+            if not all(_finds_no_group(hello) for _question, hello in weak):
                 await self._say(control, control.version, numbers(control.suites))
             for question, hello in weak:
                 if question is control:
