@@ -67,7 +67,7 @@ def audit(
         ),
     ] = "undeclared",
     concurrency: given.Concurrency = given.DEFAULTS.concurrency,
-    hello_budget: given.HelloBudget = given.DEFAULTS.hello_budget,
+    hello_budget: given.HelloBudget = None,
     per_address: given.PerAddress = given.DEFAULTS.per_address,
     pace: given.Pace = None,
     rate: given.Rate = None,

@@ -71,13 +71,20 @@ Depth = Annotated[
     str,
     typer.Option(
         "--depth",
-        metavar="port|session|gate",
-        help="Port state only, one session, or all that the profile wants refused and a session.",
+        metavar="port|session|gate|full|deep",
+        help="Port state only; one session; all that the profile wants refused, and a session; all that the server"
+        " takes; rare things too.",
         rich_help_panel=LOOKING,
     ),
 ]
 HelloBudget = Annotated[
-    int, typer.Option("--hello-budget", min=1, help="Hellos for one service at the most.", rich_help_panel=MANNERS)
+    Optional[int],
+    typer.Option(
+        "--hello-budget",
+        min=1,
+        help="Hellos for one service at the most; by depth 80, 250, 400 where it is not given.",
+        rich_help_panel=MANNERS,
+    ),
 ]
 PerAddress = Annotated[
     int, typer.Option("--per-address", min=1, help="Connections to one address at a time.", rich_help_panel=MANNERS)

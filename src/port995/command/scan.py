@@ -43,7 +43,7 @@ def scan(
     source: given.Source = None,
     depth: given.Depth = "session",
     concurrency: given.Concurrency = given.DEFAULTS.concurrency,
-    hello_budget: given.HelloBudget = given.DEFAULTS.hello_budget,
+    hello_budget: given.HelloBudget = None,
     per_address: given.PerAddress = given.DEFAULTS.per_address,
     pace: given.Pace = None,
     rate: given.Rate = None,

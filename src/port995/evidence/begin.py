@@ -19,7 +19,7 @@ from ..policy.profile import Profile, ProfileError, load_profile
 from ..policy.registry import SelectionError, select
 from ..policy.trust import TrustError, load_anchors
 from ..probe.model import Question, Target
-from ..probe.options import GATE
+from ..probe.options import ASKING
 from ..probe.version import __version__
 from ..report.run_header import RunHeader, VantagePlan
 from .run_folder import RunError, RunFolder, create_run
@@ -109,11 +109,11 @@ def profile_of(name: str, checks: str) -> Profile:
 def questions_of(profile: str, checks: str, depth: str) -> tuple[Question, ...]:
     """What a probe has to ask for the chosen checks.
 
-    :param depth: only ``gate`` asks
+    :param depth: those from ``gate`` on ask
     :raises ProfileError: as `begin`
     :raises SelectionError: as `begin`
     """
-    return compile_offers(profile_of(profile, checks)) if depth == GATE else ()
+    return compile_offers(profile_of(profile, checks), depth) if depth in ASKING else ()
 
 
 def library_versions() -> dict[str, str]:

@@ -16,6 +16,8 @@ The rules, each learnt from a server or a network that fooled another tool:
 - A refusal is one at its own version. It says nothing of those below: GnuTLS with TLS 1.0 and 1.2 on and 1.1 off
   refuses a hello of 1.1. An answer in a lower version says that those between are not spoken (RFC 5246 appendix E.1).
 - The alert protocol_version to an offer of TLS 1.1 or below refuses that version with every suite.
+- An offer with something that a server may trip over (ALPN, values without meaning, great length) is only believed when
+  it is answered.
 - What is refused is the whole of an offer: suites only where every group and signature was on offer with them, groups
   only with every signature, signatures only with every group.
 """
@@ -173,6 +175,8 @@ def evidence_of(seen: Observation, *, named: bool = True) -> Evidence:
             answers.append(hello)
             continue
         why = _unbelievable(hello, round_trip, seen.service == "pop3")
+        if hello.experiment:
+            why = why or "the offer held something that a server may trip over"
         if not why and not first_answered < position < last_answered:
             why = "no answered hello stands before and after it, so the server may not have listened"
         if not why and _is_weak(hello):

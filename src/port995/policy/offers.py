@@ -9,15 +9,20 @@ fewest offers whose refusal still proves something.
   the same weakness.
 - Before them a control: all suites of the first family, the good ones first, padded to the length of the longest other
   hello. Its answer proves that size, extensions and path are no obstacle.
+
+The depths ``full`` and ``deep`` ask for all there is instead of what is forbidden, and go through suites, groups and
+signatures until nothing more is taken. What is refused in the end covers what a gate would have asked.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 from ..probe.model import Mark, Question
-from ..probe.tls.cipher_suites import SSLV2_CIPHERS, CipherSuite, weaknesses
+from ..probe.options import DEEP, GATE
+from ..probe.tls.cipher_suites import FAMILY_OTHER, SSLV2_CIPHERS, SUITES, CipherSuite, weaknesses
 from ..probe.tls.client_hello import (
     SSL_2,
     TLS_1_1,
@@ -28,6 +33,10 @@ from ..probe.tls.client_hello import (
     numbers,
     write_hello,
 )
+from ..probe.tls.interrogation import GROUPS as GROUPS_WALKED
+from ..probe.tls.interrogation import ORDER
+from ..probe.tls.interrogation import SIGNATURES as SIGNATURES_WALKED
+from ..probe.tls.interrogation import SUITES as SUITES_WALKED
 from ..probe.tls.named_groups import FFDHE, GROUPS, HYBRID, MLKEM, NamedGroup
 from ..probe.tls.signature_schemes import SCHEMES
 from .check import GROUPS_ASKED, INJECTION, KEYS, NO_NAME, POST_QUANTUM, SIGNATURES, SUITES_ASKED, VERSIONS
@@ -47,6 +56,8 @@ from .universe import (
 )
 from .universe import SIGNATURES as ALL_SIGNATURES
 
+FALLBACK_SCSV = 0x5600
+"""RFC 7507 section 3: this hello is a second try in a lower version."""
 COMMON = (0xC02F, 0xC02B, 0xC030, 0xC02C, 0xCCA8, 0xCCA9, 0xC013, 0xC009, 0xC014, 0xC00A, 0x009C, 0x002F)
 """A short offer that nearly every server of TLS 1.2 takes; for those that do not answer long ones."""
 WITHOUT_NAME = "-without-name"
@@ -59,16 +70,22 @@ WEAK_SIGNATURES: tuple[int, ...] = tuple(
     scheme.number for scheme in SCHEMES if scheme.tls12 and {"md5", "sha1", "dsa"} & set(scheme.weak)
 )
 WEAK_SIGNATURES_FIRST: tuple[int, ...] = tuple(dict.fromkeys((*WEAK_SIGNATURES, *ALL_SIGNATURES)))
+SIGNED_13: tuple[int, ...] = tuple(
+    scheme.number for scheme in SCHEMES if scheme.tls13 and scheme.algorithm in ("rsa-pss", "ecdsa", "eddsa", "mldsa")
+)
+"""Signatures of TLS 1.3 that a server's library may have; each is asked about alone."""
 POST_QUANTUM_GROUPS: tuple[int, ...] = tuple(
     group.number for group in GROUPS if group.kind in (HYBRID, MLKEM) and not group.deprecated
 )
 
 
-def compile_offers(profile: Profile) -> tuple[Question, ...]:
-    """The questions of a profile; none when no check of it asks any.
+def compile_offers(profile: Profile, depth: str = GATE) -> tuple[Question, ...]:
+    """The questions of a profile; none when no check of it asks any and the depth is ``gate``.
 
+    :param depth: ``gate``, ``full`` or ``deep``
     :returns: controls first, then questions in the order of asking
     """
+    full = depth != GATE
     checks = {id_: check for id_, check in all_checks().items() if id_ in profile.checks}
     asks = {word for check in checks.values() for word in check.asks}
     forbidden = {word for check in checks.values() for word in check.forbids}
@@ -77,25 +94,32 @@ def compile_offers(profile: Profile) -> tuple[Question, ...]:
         for id_, check in checks.items()
         if GROUPS_ASKED in check.asks and isinstance(values := profile.checks[id_].parameters["allowed"], (list, tuple))
     ]
+    if full:
+        asks |= {VERSIONS, SUITES_ASKED, KEYS, GROUPS_ASKED, SIGNATURES}
     if not asks:
         return ()
     questions: list[Question] = []
     if asks & {VERSIONS, SUITES_ASKED}:
         questions += _old_versions(forbidden)
     if SUITES_ASKED in asks:
-        questions += _forbidden_suites(forbidden)
+        questions += _every_suite(forbidden) if full else _forbidden_suites(forbidden)
     if VERSIONS in asks:
         questions.append(_ssl_2())
     if KEYS in asks:
         questions += _keys()
     if GROUPS_ASKED in asks:
-        questions += _groups(lambda group: any(group.name not in names for names in allowed))
-    if POST_QUANTUM in asks:
+        names = allowed or [{group.name for group in GROUPS if not group.deprecated}]
+        questions += _groups(lambda group: any(group.name not in some for some in names))
+    if POST_QUANTUM in asks and not full:
         questions.append(_tls_13("post-quantum", "post-quantum groups of TLS 1.3", COMMON_13, POST_QUANTUM_GROUPS))
     if SIGNATURES in asks:
         questions += _signatures(forbidden)
     if NO_NAME in asks:
         questions += _without_name(forbidden)
+    if full:
+        questions = [_walked(question) for question in questions] + _in_reverse()
+    if depth == DEEP:
+        questions += _deep()
     longest = max(map(_length, questions), default=0)
     others = (Question(INJECTION, "STLS command injection", 0, "", kind=INJECTION),) if INJECTION in asks else ()
     return (*_controls(forbidden, longest), *questions, *others)
@@ -125,6 +149,84 @@ def _forbidden_suites(forbidden: Collection[str]) -> list[Question]:
         question = _tls_13("suites-1.3", "suites that must not be, TLS 1.3", _numbers(weak_13), groups)
         questions.append(dataclasses.replace(question, marks=_marks(weak_13, forbidden)))
     return questions
+
+
+def _every_suite(forbidden: Collection[str]) -> list[Question]:
+    """All there is, family by family; good ones first, so that a server that heeds the client's order shows those."""
+    below = [
+        _below_13(f"suites-{name}", f"suites of TLS 1.2, {title}", TLS_1_2, _good_first(family, forbidden), forbidden)
+        for name, title, family in _FAMILIES
+    ]
+    groups = (*GROUPS_13, *WITHDRAWN_13)
+    return [*below, _tls_13("suites-1.3", "suites of TLS 1.3", _numbers(TLS13_SUITES), groups)]
+
+
+_WALKS = {
+    "old-ecdhe-rsa": SUITES_WALKED, "old-dhe": SUITES_WALKED,
+    "suites-ecdhe-rsa": SUITES_WALKED, "suites-dhe": SUITES_WALKED, "suites-1.3": SUITES_WALKED,
+    "groups-rsa": GROUPS_WALKED, "groups-ecdsa": GROUPS_WALKED, "groups-1.3": GROUPS_WALKED,
+    "signatures-1.2": SIGNATURES_WALKED,
+}  # fmt: skip
+"""Questions of which the depth full goes through all there is."""
+
+
+def _walked(question: Question) -> Question:
+    """The question of the depth full in place of the one that a gate asks."""
+    walk = _WALKS.get(question.id, "")
+    if walk == GROUPS_WALKED:
+        groups = tuple(group.number for group in GROUPS) if question.version == TLS_1_3 else GROUPS_12
+        purpose = question.purpose.replace("that must not be", "that are taken")
+        return dataclasses.replace(question, groups=digits(groups), walk=walk, purpose=purpose)
+    if walk == SIGNATURES_WALKED:
+        signatures = dict.fromkeys((*WEAK_SIGNATURES, *ALL_SIGNATURES))
+        purpose = question.purpose.replace("that must not be", "that are taken")
+        return dataclasses.replace(question, signatures=digits(tuple(signatures)), walk=walk, purpose=purpose)
+    return dataclasses.replace(question, walk=walk) if walk else question
+
+
+def _in_reverse() -> list[Question]:
+    """What was taken once more in reverse, which tells whose order decides; in TLS 1.2 with all that may go along."""
+    newest = _below_13("order-1.2", "order of preference, TLS 1.2; compression, OCSP staple", TLS_1_2, FIRST_FAMILY, ())
+    groups = tuple(group.number for group in GROUPS)
+    return [
+        dataclasses.replace(newest, walk=ORDER, extras=True, experiment=True, marks=()),
+        dataclasses.replace(
+            _tls_13("order-1.3", "order of preference, TLS 1.3", _numbers(TLS13_SUITES), groups), walk=ORDER
+        ),
+    ]
+
+
+def _deep() -> list[Question]:
+    """What few servers do, and few clients meet: rare suites, ALPN, downgrade, values without meaning, long hellos."""
+    rare = [suite for suite in SUITES if suite.family == FAMILY_OTHER and suite.minimum_version <= TLS_1_2]
+    common_12 = Question("", "", TLS_1_2, digits(COMMON), digits(COMMON_GROUPS), digits(ALL_SIGNATURES))
+    common_13 = _tls_13("", "", COMMON_13, GROUPS_13)
+
+    def ask(question: Question, id_: str, purpose: str, **changes: Any) -> Question:
+        return dataclasses.replace(question, id=id_, purpose=purpose, experiment=True, **changes)
+
+    return [
+        dataclasses.replace(
+            _below_13("suites-rare", "suites of TLS 1.2 with a secret shared beforehand, GOST", TLS_1_2, rare, ()),
+            walk=SUITES_WALKED,
+        ),
+        *(
+            ask(
+                common_13, f"signatures-1.3-{number:04x}", "signatures of TLS 1.3, one alone", groups=digits((0x001D,)),
+                key_share="x25519", signatures=digits((number,)),
+            )
+            for number in SIGNED_13
+        ),
+        ask(common_12, "fallback-scsv", "TLS 1.2 as a fallback (RFC 7507)", suites=digits((*COMMON, FALLBACK_SCSV))),
+        ask(common_12, "fallback-twin", "control: the same as no fallback"),
+        ask(common_12, "alpn-pop3", "ALPN: pop3", alpn="pop3"),
+        ask(common_12, "alpn-foreign", "ALPN: a protocol of others (ALPACA)", alpn="http/1.1"),
+        ask(common_12, "grease-1.2", "values without meaning, TLS 1.2 (RFC 8701)", grease=True),
+        ask(common_13, "grease-1.3", "values without meaning, TLS 1.3 (RFC 8701)", grease=True),
+        ask(common_12, "long-1.2", "a hello of 2000 octets, TLS 1.2", pad_to=2000),
+        ask(common_13, "long-1.3", "a hello of 2000 octets, TLS 1.3", pad_to=2000),
+        ask(common_13, "split-1.3", "a hello of 2000 octets in two segments, TLS 1.3", pad_to=2000, split=True),
+    ]  # fmt: skip
 
 
 def _ssl_2() -> Question:
@@ -201,8 +303,7 @@ def _keys() -> list[Question]:
 
 def _controls(forbidden: Collection[str], longest: int) -> list[Question]:
     """Hellos that a server should answer, the most telling first."""
-    good_first = sorted(FIRST_FAMILY, key=lambda suite: (bool(weaknesses(suite) & set(forbidden)), not suite.aead))
-    good_dhe = sorted(DHE_FAMILY, key=lambda suite: (bool(weaknesses(suite) & set(forbidden)), not suite.aead))
+    good_first, good_dhe = _good_first(FIRST_FAMILY, forbidden), _good_first(DHE_FAMILY, forbidden)
     purpose = "control: a good server answers"
     first = _below_13("control-1.2", purpose, TLS_1_2, good_first, forbidden)
     return [
@@ -257,6 +358,10 @@ def _weak(suites: Iterable[CipherSuite], words: Collection[str]) -> list[CipherS
 def _old(suites: Iterable[CipherSuite]) -> list[CipherSuite]:
     """Those that exist below TLS 1.2."""
     return [suite for suite in suites if suite.minimum_version < TLS_1_2]
+
+
+def _good_first(suites: Iterable[CipherSuite], forbidden: Collection[str]) -> list[CipherSuite]:
+    return sorted(suites, key=lambda suite: (bool(weaknesses(suite) & set(forbidden)), not suite.aead))
 
 
 def _numbers(suites: Iterable[CipherSuite]) -> tuple[int, ...]:

@@ -42,7 +42,7 @@ WITHDRAWN_13: tuple[int, ...] = tuple(
 """Curves that TLS 1.3 has withdrawn (RFC 8446 section 4.2.7). OpenSSL 1.1.1 and GnuTLS 3.7 take them there all the
 same, and a server that has no other shows its suites to nobody else."""
 SIGNATURES: tuple[int, ...] = tuple(scheme.number for scheme in SCHEMES)
-_SIGNATURES_IN = {
+SIGNATURES_IN = {
     TLS_1_2: frozenset(scheme.number for scheme in SCHEMES if scheme.tls12),
     TLS_1_3: frozenset(scheme.number for scheme in SCHEMES if scheme.tls13),
 }
@@ -69,4 +69,4 @@ def every_group(version: int, groups: Collection[int]) -> bool:
 
 def every_signature(version: int, signatures: Collection[int]) -> bool:
     """Whether an offer of this version held every signature scheme there is for it; below TLS 1.2 there is no list."""
-    return version < TLS_1_2 or _SIGNATURES_IN[version] <= set(signatures)
+    return version < TLS_1_2 or SIGNATURES_IN[version] <= set(signatures)

@@ -26,7 +26,7 @@ from .model import (
     TlsSession,
     Vantage,
 )
-from .options import GATE, HELLO, INJECTION, PORT, ScanOptions
+from .options import ASKING, HELLO, INJECTION, PORT, ScanOptions
 from .pop3 import Dialogue, Ended, status_of
 from .proxy_protocol import header
 from .stls_injection import try_injection
@@ -165,6 +165,8 @@ class _Visit(Line):
             tuple(self._heard.certificates),
             self._heard.ended,
             self._injection,
+            tuple(self._heard.chains),
+            tuple(self._heard.dh_primes),
         )
 
     def end(self) -> None:
@@ -176,7 +178,7 @@ class _Visit(Line):
 
     async def look(self) -> None:
         options = self._scene.options
-        if options.depth == GATE:
+        if options.depth in ASKING:
             await self._interrogate()
             if self._tcp is None or self._tcp.state != "open":
                 return
@@ -204,7 +206,7 @@ class _Visit(Line):
             name,
             self._service != POP3S,
             options.tls_timeout,
-            options.hello_budget,
+            options.budget,
             self._heard,
             lambda: self._ends_at - reserved,
         )

@@ -23,7 +23,7 @@ from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequenc
 from .endpoint import Aim, Scene, observe, services_of, untried
 from .manners import Manners
 from .model import Observation, Resolution, Target, Vantage
-from .options import GATE, OptionsError, ScanOptions
+from .options import ASKING, OptionsError, ScanOptions
 from .proxy_protocol import VERSIONS as PROXY_VERSIONS
 from .resolve import Resolver, family_of
 from .tcp import NoRoute, route_source
@@ -125,7 +125,7 @@ async def scan(
     options.check()
     for target in targets:
         _check_target(target)
-    if options.depth == GATE:
+    if options.depth in ASKING:
         vantage = await _self_tested(options, vantage, run_id)
     return await _Run(targets, options, vantage, run_id, sink).run(stop)
 

@@ -285,6 +285,25 @@ class Question:
     """Octets of the hello at least (RFC 7685), so that an answered one proves that the size of the others is no
     obstacle; 0: as it comes."""
 
+    walk: str = ""
+    """What to go through until nothing more is taken: ``suites``, ``groups`` or ``signatures``; each that was chosen is
+    left out of the next offer. ``order``: what was taken, once, in reverse. Empty: ask for what `marks` say."""
+
+    extras: bool = False
+    """Whether compression, an OCSP staple, SCTs, encrypt-then-MAC and session tickets are offered too."""
+
+    alpn: str = ""
+    """Protocols offered by ALPN (RFC 7301), joined by commas."""
+
+    grease: bool = False
+    """Whether values that mean nothing stand among suites, groups, signatures and extensions (RFC 8701)."""
+
+    split: bool = False
+    """Whether it is sent in two segments, a moment apart, as a long one may arrive."""
+
+    experiment: bool = False
+    """Whether something stands in it that a server may trip over: refused, it says nothing of suites and groups."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Hello:
@@ -355,6 +374,33 @@ class Hello:
 
     answer_seconds: float = 0.0
     """From the hello's last octet to the end of the answer."""
+
+    offers_compression: bool = False
+    """Whether DEFLATE was on offer (RFC 3749)."""
+
+    alpn: str = ""
+    """Protocols that were offered by ALPN, joined by commas."""
+
+    answered_alpn: Optional[str] = None
+    """The one that was chosen; below TLS 1.3."""
+
+    staple: Optional[str] = None
+    """OCSP response of a CertificateStatus, base64 of its DER (RFC 6066 section 8)."""
+
+    scts: Optional[int] = None
+    """How many signed certificate timestamps stood in the ServerHello (RFC 6962 section 3.3.1)."""
+
+    dh_prime: Optional[int] = None
+    """Position of the prime in `Observation.dh_primes`."""
+
+    dh_public: str = ""
+    """SHA-256 of the server's public value in a finite-field key exchange, hex: the same twice is a reused key."""
+
+    split: bool = False
+    """Whether it was sent in two segments."""
+
+    experiment: bool = False
+    """Whether it held something that a server may trip over: its refusal says nothing of what else it offered."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -430,6 +476,12 @@ class Observation:
     """Why not all was asked; empty: all was, or nothing was to be asked."""
 
     injection: Optional[Injection] = None
+
+    hello_chains: Tuple[Tuple[str, ...], ...] = ()
+    """What was sent behind each of `hello_certificates`, in the order sent, as base64 of the DER."""
+
+    dh_primes: Tuple[str, ...] = ()
+    """Each prime of a finite-field key exchange, once, hexadecimal."""
 
     @property
     def source_address(self) -> Optional[str]:

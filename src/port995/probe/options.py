@@ -13,10 +13,16 @@ from typing import Optional, Tuple
 from .model import Question, Target
 from .resolve import family_of
 from .tls.client_hello import SSL_2, numbers
+from .tls.interrogation import WALKS
 
 FAMILIES = ("auto", "4", "6", "both")
-PORT, SESSION, GATE = "port", "session", "gate"
-DEPTHS = (PORT, SESSION, GATE)
+PORT, SESSION, GATE, FULL, DEEP = "port", "session", "gate", "full", "deep"
+DEPTHS = (PORT, SESSION, GATE, FULL, DEEP)
+ASKING = (GATE, FULL, DEEP)
+"""Depths at which questions are asked."""
+BUDGETS = {PORT: 1, SESSION: 1, GATE: 80, FULL: 250, DEEP: 400}
+"""Hellos for one service of one endpoint at the most, where the user does not say. A server with old versions and
+fifty suites in each takes many more than a good one."""
 HELLO, INJECTION = "hello", "stls-injection"
 """Kinds of questions."""
 
@@ -51,17 +57,18 @@ class ScanOptions:
     """Endpoints in flight at one time."""
 
     depth: str = SESSION
-    """``port``: the state of the port only; ``session``: one TLS and POP3 session; ``gate``: `questions`, then it."""
+    """``port``: the state of the port only; ``session``: one TLS and POP3 session; ``gate``: `questions`, then it;
+    ``full``, ``deep``: the same, with the questions of those depths."""
 
     questions: Tuple[Question, ...] = ()
-    """What is asked by ClientHellos of each endpoint, for the depth ``gate``."""
+    """What is asked by ClientHellos of each endpoint, from the depth ``gate`` on."""
 
     canary_host: Optional[Target] = None
     """A server known to speak TLS 1.1 or below, behind the same path: asked first, to see whether the network lets old
     hellos pass."""
 
-    hello_budget: int = 80
-    """Hellos for one service of one endpoint at the most."""
+    hello_budget: Optional[int] = None
+    """Hellos for one service of one endpoint at the most; ``None``: that of the depth, in `BUDGETS`."""
 
     per_address: int = 2
     """Connections to one IP address at one time."""
@@ -74,6 +81,11 @@ class ScanOptions:
 
     rate: Optional[float] = None
     """Connections per second of the whole run; ``None``: no limit."""
+
+    @property
+    def budget(self) -> int:
+        """Hellos for one service of one endpoint at the most."""
+        return BUDGETS[self.depth] if self.hello_budget is None else self.hello_budget
 
     def check(self) -> None:
         """See that every option makes sense here.
@@ -92,6 +104,8 @@ class ScanOptions:
         if not whole or not 1 <= self.concurrency <= MAX_CONCURRENCY:
             raise OptionsError("concurrency is from 1 to %d, not %r" % (MAX_CONCURRENCY, self.concurrency))
         for name, least, most in (("hello_budget", 1, 1000), ("per_address", 1, 64)):
+            if name == "hello_budget" and self.hello_budget is None:
+                continue
             if isinstance(getattr(self, name), bool) or not least <= getattr(self, name) <= most:
                 raise OptionsError("%s is from %d to %d, not %r" % (name, least, most, getattr(self, name)))
         if self.address_connections is not None and not 1 <= self.address_connections <= 1000:
@@ -106,8 +120,10 @@ class ScanOptions:
             raise OptionsError("a source address is given twice: %s" % ", ".join(self.source_addresses))
 
     def _check_questions(self) -> None:
-        if self.depth == GATE and not any(question.control for question in self.questions):
-            raise OptionsError("the depth gate needs questions, one of them a control: compile them from a profile")
+        if self.depth in ASKING and not any(question.control for question in self.questions):
+            raise OptionsError(
+                "the depth %s needs questions, one of them a control: compile them from a profile" % self.depth
+            )
         if len({question.id for question in self.questions}) != len(self.questions):
             raise OptionsError("a question's id stands twice")
         for question in self.questions:
@@ -133,6 +149,10 @@ def _check_question(question: Question) -> None:
         raise ValueError("no suites")
     for text in (question.groups, question.signatures, *(mark.suites for mark in question.marks)):
         numbers(text)
+    if question.walk not in WALKS:
+        raise ValueError("walk is %.40r, none of %s" % (question.walk, ", ".join(filter(None, WALKS))))
+    if any(not 1 <= len(name) <= 255 or not name.isascii() for name in question.alpn.split(",") if question.alpn):
+        raise ValueError("a protocol of alpn is empty, too long or not ASCII")
     if question.key_share not in ("none", "empty", "x25519") or not 0 <= question.pad_to <= 4096:
         raise ValueError("key_share or pad_to is out of range")
 

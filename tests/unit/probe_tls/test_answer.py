@@ -63,6 +63,7 @@ def test_every_field_of_a_tls_1_2_flight_is_read() -> None:
         signature=0x0401,
         complete=True,
         leaf=b"leaf",
+        chain=(b"intermediate",),
         extensions=(0xFF01, 23),
         random_tail=random[-8:].hex(),
         compression=0,

@@ -10,15 +10,17 @@ Python 3.9, standard library only.
 from __future__ import annotations
 
 import dataclasses
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
 from .cipher_suites import BY_NUMBER
 from .client_hello import SSL_2, TLS_1_2, TLS_1_3, X25519, Offer
 from .presentation import Octets, Unreadable
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
-SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE, SERVER_HELLO_DONE = 2, 11, 12, 14
+SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE, SERVER_HELLO_DONE, CERTIFICATE_STATUS = 2, 11, 12, 14, 22
+EXTENSION_ALPN, EXTENSION_TIMESTAMPS = 16, 18
 EXTENSION_SUPPORTED_VERSIONS, EXTENSION_KEY_SHARE = 43, 51
+STATUS_OCSP = 1
 WARNING, FATAL, CLOSE_NOTIFY = 1, 2, 0
 SSL_2_ERROR, SSL_2_SERVER_HELLO = 0, 4
 EXPLICIT_PRIME, EXPLICIT_CHAR2, NAMED_CURVE = 1, 2, 3
@@ -35,6 +37,9 @@ MAX_EMPTY_RECORDS = 16
 MAX_WARNINGS = 8
 HEAD = 32
 MAX_DH_OCTETS = 4096
+MAX_STAPLE = 32 * 1024
+MAX_CHAIN = 16
+"""Certificates that are kept of one chain."""
 
 
 @dataclasses.dataclass
@@ -53,6 +58,13 @@ class Answer:
     alert: Optional[int] = None
     leaf: Optional[bytes] = None
     """DER of the first certificate."""
+    chain: Tuple[bytes, ...] = ()
+    """DER of those behind it, in the order sent."""
+    alpn: Optional[str] = None
+    staple: Optional[bytes] = None
+    scts: Optional[int] = None
+    dh_prime: bytes = b""
+    dh_public: bytes = b""
     extensions: Tuple[int, ...] = ()
     random_tail: str = ""
     compression: Optional[int] = None
@@ -182,13 +194,22 @@ class AnswerReader:
         elif kind == SERVER_HELLO:
             raise Unreadable("a second ServerHello")
         elif kind == CERTIFICATE and self.answer.leaf is None:
-            chain = body.vector(3)
-            self.answer.leaf = chain.vector(3).rest() if chain else b""
+            self._certificate(body.vector(3))
+        elif kind == CERTIFICATE_STATUS and self.answer.staple is None:
+            if body.number(1) == STATUS_OCSP:
+                self.answer.staple = body.vector(3).rest()[:MAX_STAPLE]
         elif kind == SERVER_KEY_EXCHANGE:
             self._server_key_exchange(body)
         elif kind == SERVER_HELLO_DONE:
             self.answer.complete = True
             raise _Stop("server-hello")
+
+    def _certificate(self, chain: Octets) -> None:
+        self.answer.leaf = chain.vector(3).rest() if chain else b""
+        others: List[bytes] = []
+        while chain and len(others) < MAX_CHAIN:
+            others.append(chain.vector(3).rest())
+        self.answer.chain = tuple(others)
 
     def _server_hello(self, body: Octets) -> None:
         answer, offer = self.answer, self._offer
@@ -206,6 +227,10 @@ class AnswerReader:
                 version = content.number(2)
             elif kind == EXTENSION_KEY_SHARE:
                 group = content.number(2)
+            elif kind == EXTENSION_ALPN:
+                answer.alpn = content.vector(2).vector(1).rest().decode("latin-1")
+            elif kind == EXTENSION_TIMESTAMPS:
+                answer.scts = _count(content.vector(2))
         if suite not in offer.suites:
             raise Unreadable("suite 0x%04x was chosen and not offered" % suite)
         if not 0x0300 <= version <= offer.version:
@@ -259,7 +284,7 @@ class AnswerReader:
             raise Unreadable("a prime of %d octets" % len(prime))
         self.answer.dh_bits = int.from_bytes(prime, "big").bit_length()
         body.vector(2)
-        body.vector(2)
+        self.answer.dh_prime, self.answer.dh_public = prime, body.vector(2).rest()
 
     @property
     def _is_tls_record(self) -> bool:
@@ -294,3 +319,12 @@ class AnswerReader:
         self.answer.version, self.answer.leaf, self.answer.complete = SSL_2, leaf, True
         self.answer.suite = int.from_bytes(kinds[:3], "big") if kinds else None
         raise _Stop("server-hello")
+
+
+def _count(items: Octets) -> int:
+    """How many vectors stand in a list."""
+    count = 0
+    while items:
+        items.vector(2)
+        count += 1
+    return count

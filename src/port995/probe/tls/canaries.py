@@ -195,7 +195,7 @@ async def _seen(canary: Canary) -> bool:
     try:
         question = Question("canary", canary.name, canary.offer.version, "")
         end_at = time.monotonic() + TIMEOUT
-        hello, _leaf = await say_hello(_Pair(ours), question, canary.offer, canary.stls, TIMEOUT, end_at)
+        hello, _answer = await say_hello(_Pair(ours), question, canary.offer, canary.stls, TIMEOUT, end_at)
         await asyncio.wait_for(server, TIMEOUT)
     finally:
         server.cancel()

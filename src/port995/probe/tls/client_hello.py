@@ -22,7 +22,8 @@ VERSION_NAMES = {
 """OpenSSL's words, as they stand in configurations."""
 
 SERVER_NAME, SUPPORTED_GROUPS, POINT_FORMATS, SIGNATURE_ALGORITHMS = 0, 10, 11, 13
-PADDING, EXTENDED_MASTER_SECRET = 21, 23
+STATUS_REQUEST, ALPN, CERTIFICATE_TIMESTAMPS = 5, 16, 18
+PADDING, ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, SESSION_TICKET = 21, 22, 23, 35
 SUPPORTED_VERSIONS, PSK_MODES, KEY_SHARE = 43, 45, 51
 RENEGOTIATION_SCSV = 0x00FF
 """RFC 5746 section 3.3: servers that insist on it refuse a hello without any sign of it."""
@@ -45,6 +46,16 @@ class Offer:
     server_name: Optional[str] = None
     pad_to: int = 0
     """Octets of the record at least."""
+    extras: bool = False
+    """Offer compression, an OCSP staple, SCTs, encrypt-then-MAC and session tickets too."""
+    alpn: Tuple[str, ...] = ()
+    grease: bool = False
+    """Put values that mean nothing into every list (RFC 8701)."""
+
+    @property
+    def offers_compression(self) -> bool:
+        """Whether DEFLATE is on offer (RFC 3749); TLS 1.3 has no compression."""
+        return self.extras and SSL_3 <= self.version < TLS_1_3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,13 +92,15 @@ def write_hello(offer: Offer) -> Written:
     if offer.version == SSL_2:
         return Written(_ssl_2(offer), ())
     suites = offer.suites if offer.version == TLS_1_3 else (*offer.suites, RENEGOTIATION_SCSV)
+    if offer.grease:
+        suites = (_grease(), *suites)
     session = os.urandom(32) if offer.version == TLS_1_3 else b""
     start = b"".join((
         struct.pack("!H", min(offer.version, TLS_1_2)),
         os.urandom(32),
         _vector(1, session),
         _list(suites),
-        b"\x01\x00",
+        b"\x02\x01\x00" if offer.offers_compression else b"\x01\x00",
     ))  # fmt: skip
     # SSL 3.0 has no extensions; a server that speaks nothing newer may refuse a hello that goes on.
     extensions = [] if offer.version == SSL_3 else _extensions(offer)
@@ -115,19 +128,30 @@ def _body(start: bytes, extensions: List[Tuple[int, bytes]]) -> bytes:
 def _extensions(offer: Offer) -> List[Tuple[int, bytes]]:
     """In an order in which no empty extension is the last: some servers refuse that."""
     found: List[Tuple[int, bytes]] = []
+    if offer.grease:
+        found.append((_grease(), b""))
     if offer.server_name is not None:
         found.append((SERVER_NAME, _vector(2, b"\x00" + _vector(2, offer.server_name.encode("ascii")))))
     if offer.version < TLS_1_3:
         found.append((EXTENDED_MASTER_SECRET, b""))
+    if offer.extras and offer.version < TLS_1_3:
+        found += [(ENCRYPT_THEN_MAC, b""), (SESSION_TICKET, b""), (CERTIFICATE_TIMESTAMPS, b"")]
+        # An OCSP responder of any name, no extensions (RFC 6066 section 8).
+        found.append((STATUS_REQUEST, b"\x01\x00\x00\x00\x00"))
+    if offer.alpn:
+        found.append((ALPN, _vector(2, b"".join(_vector(1, name.encode("latin-1")) for name in offer.alpn))))
     if offer.groups:
-        found.append((SUPPORTED_GROUPS, _list(offer.groups)))
+        groups = (_grease(), *offer.groups) if offer.grease else offer.groups
+        found.append((SUPPORTED_GROUPS, _list(groups)))
         if offer.version < TLS_1_3:
             found.append((POINT_FORMATS, b"\x01\x00"))
     # Before TLS 1.2 a client must not send it (RFC 5246 section 7.4.1.4.1).
     if offer.signatures and offer.version >= TLS_1_2:
-        found.append((SIGNATURE_ALGORITHMS, _list(offer.signatures)))
+        signatures = (_grease(), *offer.signatures) if offer.grease else offer.signatures
+        found.append((SIGNATURE_ALGORITHMS, _list(signatures)))
     if offer.version == TLS_1_3:
-        found.append((SUPPORTED_VERSIONS, b"\x02\x03\x04"))
+        versions = (_grease(), TLS_1_3) if offer.grease else (TLS_1_3,)
+        found.append((SUPPORTED_VERSIONS, _vector(1, struct.pack("!%dH" % len(versions), *versions))))
         # Servers fail without it, although nothing is resumed (RFC 8446 section 4.2.9).
         found.append((PSK_MODES, b"\x01\x01"))
         share = struct.pack("!H", X25519) + _vector(2, os.urandom(32)) if offer.key_share == "x25519" else b""
@@ -165,6 +189,11 @@ def _ssl_2(offer: Offer) -> bytes:
 def _list(values: Tuple[int, ...]) -> bytes:
     """The same few lists go to every endpoint."""
     return _vector(2, struct.pack("!%dH" % len(values), *values))
+
+
+def _grease() -> int:
+    """A value that nobody will ever give a meaning (RFC 8701 section 2)."""
+    return 0x1010 * (os.urandom(1)[0] & 15) + 0x0A0A
 
 
 def _vector(length_size: int, content: bytes) -> bytes:

@@ -9,7 +9,9 @@ into silence: what comes, or ends, before it is ``early`` and no answer. Python 
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
+import hashlib
 import time
 from typing import Optional, Tuple
 
@@ -21,6 +23,7 @@ from .client_hello import SSL_2, Offer, digits, write_hello
 
 QUIET_SECONDS = 0.02
 """A throttle that accepts and closes does it at once."""
+SPLIT_SECONDS = 0.05
 
 
 class Line:
@@ -43,13 +46,13 @@ class _Times:
 
 async def say_hello(
     line: Line, question: Question, offer: Offer, stls: bool, timeout: float, end_at: float
-) -> Tuple[Hello, Optional[bytes]]:
+) -> Tuple[Hello, Answer]:
     """Send one offer over a connection of its own.
 
     :param stls: ask for TLS by STLS first (RFC 2595 section 4)
     :param timeout: seconds for the answer, from the open connection on
     :param end_at: `time.monotonic` value at which everything has to end
-    :returns: what was seen, and the DER of the leaf that was shown
+    :returns: what was seen, and the answer itself with its certificates
     """
     written = write_hello(offer)
     tcp, stream = await line.open(question.purpose)
@@ -61,7 +64,9 @@ async def say_hello(
         round_trip = min(round_trip, stream.round_trip() or round_trip)
         try:
             await asyncio.wait_for(
-                _converse(stream, begun + round_trip, round_trip, reader, written.octets, stls, times),
+                _converse(
+                    stream, begun + round_trip, round_trip, reader, written.octets, stls, times, question.split
+                ),
                 max(0.0, min(timeout, end_at - time.monotonic())),
             )
         except (asyncio.TimeoutError, OSError) as error:
@@ -99,7 +104,15 @@ async def say_hello(
         connect_seconds=round_trip,
         quiet_seconds=round(times.quiet, 6),
         answer_seconds=0.0 if times.sent is None else round(ended - times.sent, 6),
-    ), answer.leaf  # fmt: skip
+        offers_compression=offer.offers_compression,
+        alpn=",".join(offer.alpn),
+        answered_alpn=answer.alpn,
+        staple=None if answer.staple is None else base64.b64encode(answer.staple).decode("ascii"),
+        scts=answer.scts,
+        dh_public=hashlib.sha256(answer.dh_public).hexdigest() if answer.dh_public else "",
+        split=question.split,
+        experiment=question.experiment,
+    ), answer  # fmt: skip
 
 
 def _before(error: BaseException) -> str:
@@ -115,6 +128,7 @@ async def _converse(
     hello: bytes,
     stls: bool,
     times: _Times,
+    split: bool,
 ) -> None:
     """:param connected: `time.monotonic` value at which the SYN was answered"""
     if stls:
@@ -133,6 +147,11 @@ async def _converse(
         reader.answer.head, reader.answer.octets = spoken[:32], len(spoken)
         return
     times.quiet = time.monotonic() - connected
+    if split:
+        # A moment apart, so that they leave as two segments.
+        await stream.send(hello[: len(hello) // 2])
+        await asyncio.sleep(SPLIT_SECONDS)
+        hello = hello[len(hello) // 2 :]
     await stream.send(hello)
     times.sent = time.monotonic()
     while True:

@@ -17,9 +17,10 @@ import asyncio
 import base64
 import dataclasses
 import time
-from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Container, Dict, List, Optional, Sequence, Set, Tuple
 
 from ..model import Hello, Question
+from .answer import Answer
 from .certificate_key import CertificateKey, key_of
 from .client_hello import SSL_2, SSL_3, TLS_1_1, TLS_1_2, TLS_1_3, Offer, digits, numbers
 from .exchange import Line, say_hello
@@ -36,6 +37,9 @@ GROUP_ALERTS = (10,)
 """unexpected_message: OpenJDK's word where no group of TLS 1.3 is common ("No common named group")."""
 ROUNDS = 2
 """Times that one offer is asked at the most."""
+SUITES, GROUPS, SIGNATURES, ORDER = "suites", "groups", "signatures", "order"
+"""Words of `Question.walk`."""
+WALKS = ("", SUITES, GROUPS, SIGNATURES, ORDER)
 WITH_EVERY_GROUP = "-every-group"
 """End of the id of a question that is asked with more groups."""
 MAX_CHUNK = 60
@@ -53,8 +57,30 @@ class Heard:
     hellos: List[Hello] = dataclasses.field(default_factory=list)
     certificates: List[str] = dataclasses.field(default_factory=list)
     """Each leaf once, base64 of its DER."""
+    chains: List[Tuple[str, ...]] = dataclasses.field(default_factory=list)
+    """What was sent behind each of them."""
+    dh_primes: List[str] = dataclasses.field(default_factory=list)
+    """Each prime once, hexadecimal."""
     ended: str = ""
     """Why it ended before all was asked; empty: all was asked."""
+
+
+@dataclasses.dataclass
+class _Taken:
+    """What a server has chosen in one version, in the order in which it came."""
+
+    suites: Dict[int, None] = dataclasses.field(default_factory=dict)
+    groups: Dict[int, None] = dataclasses.field(default_factory=dict)
+    signatures: Dict[int, None] = dataclasses.field(default_factory=dict)
+
+    def note(self, hello: Hello) -> bool:
+        """Take an answer in; whether it showed something new."""
+        pairs = ((self.suites, hello.suite), (self.groups, hello.group), (self.signatures, hello.signature))
+        new = any(value is not None and value not in known for known, value in pairs)
+        for known, value in pairs:
+            if value is not None:
+                known.setdefault(value)
+        return new
 
 
 class _GiveUp(Exception):
@@ -71,6 +97,15 @@ def answered(hello: Hello) -> bool:
 
 def _finds_no_group(hello: Hello) -> bool:
     return hello.version == TLS_1_3 and hello.alert in GROUP_ALERTS
+
+
+def _base64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode("ascii")
+
+
+def _known_last(offered: Tuple[int, ...], known: Container[int]) -> Tuple[int, ...]:
+    """Those that are known behind the others, each part in its order."""
+    return tuple(sorted(offered, key=lambda one: one in known))
 
 
 class Interrogation:
@@ -109,6 +144,10 @@ class Interrogation:
         """Versions that were refused as such, and whether the name was sent."""
         self._learned = False
         self._answered: Optional[Question] = None
+        self._taken: Dict[Tuple[int, bool], _Taken] = {}
+        """By version, and whether the name was sent."""
+        self._withdrawn = True
+        """Whether curves that TLS 1.3 has withdrawn may be offered in it."""
         self._slowest: Optional[float] = None
 
     async def run(self) -> None:
@@ -176,7 +215,59 @@ class Interrogation:
             # Who refuses the version itself refuses it with every suite.
             if (question.id, version) not in self._asked and (version, question.server_name) not in self._refused:
                 self._asked.add((question.id, version))
-                await self._walk(question, version)
+                await self._pursue(question, version)
+
+    async def _pursue(self, question: Question, version: int) -> None:
+        if question.walk == ORDER:
+            await self._in_reverse(question, version)
+        elif question.walk:
+            await self._enumerate(question, version)
+        else:
+            await self._walk(question, version)
+
+    async def _enumerate(self, question: Question, version: int) -> None:
+        """Offer what was not chosen yet, until the server refuses the rest."""
+        taken = self._taken.setdefault((version, question.server_name), _Taken())
+        suites = numbers(question.suites, 6 if version == SSL_2 else 4)
+        for chunk in self._chunks(suites) if question.walk == SUITES else [suites]:
+            while True:
+                less, left = self._without_taken(question, version, taken, chunk)
+                if not left:
+                    break
+                hello = await self._say(less, version, left)
+                if hello.alert == ILLEGAL_PARAMETER and version == TLS_1_3:
+                    hello = await self._without_withdrawn(less, hello)
+                if not answered(hello) or hello.answered_version != version or not self._learned:
+                    break
+
+    def _without_taken(
+        self, question: Question, version: int, taken: _Taken, suites: Tuple[int, ...]
+    ) -> Tuple[Question, Tuple[int, ...]]:
+        """The question without what is known to be taken, and its suites; none: nothing is left to ask."""
+        groups, signatures = numbers(question.groups), numbers(question.signatures)
+        if version == TLS_1_3 and not self._withdrawn:
+            groups = tuple(one for one in groups if one not in BY_NUMBER or BY_NUMBER[one].tls13)
+        if question.walk == SUITES:
+            # Behind the others those that are known may let a new one come to light at no cost.
+            groups, signatures = _known_last(groups, taken.groups), _known_last(signatures, taken.signatures)
+            suites = tuple(one for one in suites if one not in taken.suites)
+            left = suites
+        elif question.walk == GROUPS:
+            groups = left = tuple(one for one in groups if one not in taken.groups)
+        else:
+            signatures = left = tuple(one for one in signatures if one not in taken.signatures)
+        less = dataclasses.replace(question, groups=digits(groups), signatures=digits(signatures))
+        return less, suites if left else ()
+
+    async def _in_reverse(self, question: Question, version: int) -> None:
+        """Offer what was taken the other way round: who chooses the same again goes by an order of his own."""
+        taken = self._taken.get((version, question.server_name))
+        if taken is None or not taken.suites:
+            return
+        groups = tuple(reversed([one for one in numbers(question.groups) if one in taken.groups]))
+        turned = dataclasses.replace(question, groups=digits(groups or numbers(question.groups)))
+        offered = [one for one in numbers(question.suites) if one in taken.suites]
+        await self._say(turned, version, tuple(reversed(offered)))
 
     async def _walk(self, question: Question, version: int) -> None:
         """Offer the suites until the server refuses, or nothing new could be shown any more."""
@@ -201,7 +292,9 @@ class Interrogation:
         if groups in ((), offered):
             return hello
         less = dataclasses.replace(question, groups=digits(groups))
-        return await self._say(less, hello.version, numbers(hello.suites))
+        hello = await self._say(less, hello.version, numbers(hello.suites))
+        self._withdrawn = self._withdrawn and not answered(hello)
+        return hello
 
     def _chunks(self, suites: Tuple[int, ...]) -> List[Tuple[int, ...]]:
         size = self._chunk or max(1, len(suites))
@@ -230,10 +323,11 @@ class Interrogation:
                     # The same with more groups is the control of it: an answer shows that the rest was no obstacle.
                     await self._say(self._with_every_group(question), hello.version, numbers(hello.suites))
                 size = 6 if hello.version == SSL_2 else 4
-                repeated = await self._say(question, hello.version, numbers(hello.suites, size))
-                if answered(repeated) and question.marks and self._learned:
+                same = dataclasses.replace(question, groups=hello.groups, signatures=hello.signatures)
+                repeated = await self._say(same, hello.version, numbers(hello.suites, size))
+                if answered(repeated) and (question.marks or question.walk) and self._learned:
                     # The first end was no refusal: go on as after a first answer.
-                    await self._walk(question, hello.version)
+                    await self._pursue(question, hello.version)
 
     def _weak(self) -> List[Tuple[Question, Hello]]:
         """Offers whose only answer was a weak one, each once, in the order of asking."""
@@ -271,25 +365,38 @@ class Interrogation:
         name = self._name if question.server_name else None
         # The hellos that this one stands for carry the name too.
         pad_to = question.pad_to + (len(name) + 9 if name else 0) if question.pad_to else 0
-        offer = Offer(version, suites, groups, numbers(question.signatures), question.key_share, name, pad_to)
+        alpn = tuple(question.alpn.split(",")) if question.alpn else ()
+        offer = Offer(
+            version, suites, groups, numbers(question.signatures), question.key_share, name, pad_to, question.extras,
+            alpn, question.grease,
+        )  # fmt: skip
         timeout = self._timeout
         if self._slowest is not None:
             timeout = min(timeout, max(MIN_TIMEOUT, SLOW * self._slowest))
-        hello, leaf = await say_hello(self._line, question, offer, self._stls, timeout, self._end_at())
-        if leaf:
-            hello = self._remember(hello, leaf)
+        hello, answer = await say_hello(self._line, question, offer, self._stls, timeout, self._end_at())
+        hello = self._remember(hello, answer)
         self._heard.hellos.append(hello)
         self._learn(question, hello)
         await self._mind_failures(hello)
         return hello
 
-    def _remember(self, hello: Hello, leaf: bytes) -> Hello:
-        text = base64.b64encode(leaf).decode("ascii")
-        if text not in self._heard.certificates:
-            self._heard.certificates.append(text)
-        key = key_of(leaf)
-        self._keys.setdefault("ECDSA" if key.type == "EDDSA" else key.type, key)
-        return dataclasses.replace(hello, certificate=self._heard.certificates.index(text))
+    def _remember(self, hello: Hello, answer: Answer) -> Hello:
+        """Keep certificates and primes once, and their places in the hello."""
+        heard = self._heard
+        if answer.leaf:
+            text = _base64(answer.leaf)
+            if text not in heard.certificates:
+                heard.certificates.append(text)
+                heard.chains.append(tuple(map(_base64, answer.chain)))
+            key = key_of(answer.leaf)
+            self._keys.setdefault("ECDSA" if key.type == "EDDSA" else key.type, key)
+            hello = dataclasses.replace(hello, certificate=heard.certificates.index(text))
+        if answer.dh_prime:
+            prime = answer.dh_prime.hex()
+            if prime not in heard.dh_primes:
+                heard.dh_primes.append(prime)
+            hello = dataclasses.replace(hello, dh_prime=heard.dh_primes.index(prime))
+        return hello
 
     def _learn(self, question: Question, hello: Hello) -> None:
         self._learned = False
@@ -299,7 +406,9 @@ class Interrogation:
             return
         self._slowest = max(self._slowest or 0.0, hello.answer_seconds)
         words = {mark.word for mark in question.marks if hello.suite in numbers(mark.suites)}
-        self._learned = hello.answered_version not in self._versions or not words <= self._shown
+        new_choice = self._taken.setdefault((hello.answered_version, question.server_name), _Taken()).note(hello)
+        new_mark = hello.answered_version not in self._versions or not words <= self._shown
+        self._learned = new_choice if question.walk else new_mark
         self._versions.add(hello.answered_version)
         self._shown |= words
 
