@@ -14,7 +14,7 @@ from ..probe.model import Hello, Observation
 from ..probe.tls.certificate_key import key_of
 from ..probe.tls.client_hello import SSL_2, TLS_1_2, TLS_1_3, VERSION_NAMES, numbers
 from .belief import BELOW_13, EVERY_SUITE, Evidence, evidence_of
-from .universe import GROUPS_12, GROUPS_13, OLD_SUITES, SIGNATURES_IN, TLS13_SUITES, ephemeral
+from .universe import GROUPS_12, GROUPS_13, KEY_TYPES, OLD_SUITES, SIGNATURES_IN, TLS13_SUITES, ephemeral
 
 CLIENT, SERVER = "client", "server"
 """Whose order decides."""
@@ -130,25 +130,21 @@ def _spoken(evidence: Evidence, version: int) -> SpokenVersion:
 
 
 def _refused_beside(evidence: Evidence, version: int) -> tuple[set[int], set[int]]:
-    """Groups and signatures that were refused together with every suite that could carry them.
-
-    A group that only the other type of key would have taken is not told apart here: the checks do that.
-    """
-    taken = {hello.suite for hello in evidence.answers if hello.answered_version == version}
-    carriers = [
-        wanted for key in ("RSA", "ECDSA") if (wanted := frozenset(suite.number for suite in ephemeral(key))) & taken
-    ]
-    groups, signatures = set[int](), set[int]()
-    for refusal in evidence.refusals:
-        if refusal.version != version:
-            continue
-        whole = version == TLS_1_3 or bool(carriers) and all(refusal.suites >= wanted for wanted in carriers)
-        one_key = len(carriers) == 1 and refusal.suites >= carriers[0]
-        if (whole or one_key) and refusal.of_groups:
-            groups |= refusal.groups
-        if (whole or one_key) and refusal.of_signatures:
-            signatures |= refusal.signatures
-    return groups, signatures
+    """Groups and signatures that were refused with every suite that could carry them, for each type of key shown."""
+    answers = [hello for hello in evidence.answers if hello.answered_version == version]
+    taken = frozenset(hello.suite for hello in answers if hello.suite is not None)
+    if version == TLS_1_3:
+        carriers = [taken] if taken else []
+    else:
+        carriers = [
+            wanted for key in KEY_TYPES if (wanted := frozenset(suite.number for suite in ephemeral(key))) & taken
+        ]
+    groups, signatures = [], []
+    for wanted in carriers:
+        covering = [one for one in evidence.refusals if one.version == version and one.suites >= wanted]
+        groups.append(set[int]().union(*(one.groups for one in covering if one.of_groups)))
+        signatures.append(set[int]().union(*(one.signatures for one in covering if one.of_signatures)))
+    return (set.intersection(*groups), set.intersection(*signatures)) if carriers else (set(), set())
 
 
 def _with_session(spoken: SpokenVersion, group: int | None, signature: int | None) -> SpokenVersion:

@@ -95,7 +95,8 @@ def compile_offers(profile: Profile, depth: str = GATE) -> tuple[Question, ...]:
         if GROUPS_ASKED in check.asks and isinstance(values := profile.checks[id_].parameters["allowed"], (list, tuple))
     ]
     if full:
-        asks |= {VERSIONS, SUITES_ASKED, KEYS, GROUPS_ASKED, SIGNATURES}
+        # The walk through the suites shows each type of key that there is.
+        asks = (asks - {KEYS}) | {VERSIONS, SUITES_ASKED, GROUPS_ASKED, SIGNATURES}
     if not asks:
         return ()
     questions: list[Question] = []
@@ -164,7 +165,8 @@ def _every_suite(forbidden: Collection[str]) -> list[Question]:
 _WALKS = {
     "old-ecdhe-rsa": SUITES_WALKED, "old-dhe": SUITES_WALKED,
     "suites-ecdhe-rsa": SUITES_WALKED, "suites-dhe": SUITES_WALKED, "suites-1.3": SUITES_WALKED,
-    "groups-rsa": GROUPS_WALKED, "groups-ecdsa": GROUPS_WALKED, "groups-1.3": GROUPS_WALKED,
+    "groups-rsa": GROUPS_WALKED, "groups-ecdsa": GROUPS_WALKED, "groups-ecdsa-alone": GROUPS_WALKED,
+    "groups-1.3": GROUPS_WALKED,
     "signatures-1.2": SIGNATURES_WALKED,
 }  # fmt: skip
 """Questions of which the depth full goes through all there is."""
@@ -186,7 +188,8 @@ def _walked(question: Question) -> Question:
 
 def _in_reverse() -> list[Question]:
     """What was taken once more in reverse, which tells whose order decides; in TLS 1.2 with all that may go along."""
-    newest = _below_13("order-1.2", "order of preference, TLS 1.2; compression, OCSP staple", TLS_1_2, FIRST_FAMILY, ())
+    below = (*FIRST_FAMILY, *DHE_FAMILY)
+    newest = _below_13("order-1.2", "order of preference, TLS 1.2; compression, OCSP staple", TLS_1_2, below, ())
     groups = tuple(group.number for group in GROUPS)
     return [
         dataclasses.replace(newest, walk=ORDER, extras=True, experiment=True, marks=()),

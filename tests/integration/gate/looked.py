@@ -30,12 +30,12 @@ def _trust() -> Trust:
 
 
 def look(
-    address: str, port: int, pop3_port: int | None = None, profile: Profile = STRICT
+    address: str, port: int, pop3_port: int | None = None, profile: Profile = STRICT, depth: str = "gate"
 ) -> tuple[Target, list[Observation]]:
-    """Observe one server with the questions of a profile."""
+    """Observe one server with the questions of a profile and a depth."""
     target = Target(("mx",), address, port, SERVER_NAME, pop3_port)
     seen: list[Observation] = []
-    options = ScanOptions(depth="gate", questions=compile_offers(profile), tls_timeout=5, pop3_timeout=4)
+    options = ScanOptions(depth=depth, questions=compile_offers(profile, depth), tls_timeout=5, pop3_timeout=4)
     run_scan([target], options, local_vantage(), RUN, seen.append)
     return target, seen
 

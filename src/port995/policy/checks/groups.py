@@ -120,10 +120,7 @@ def _passed_over(hello: Hello) -> set[int]:
 
 def _no_certificate(evidence: Evidence, key: str) -> bool:
     """Whether every suite that would show a certificate of this type was refused with all groups on offer."""
-    wanted = _suites_with(key)
-    return any(
-        refusal.version == TLS_1_2 and refusal.of_suites and refusal.suites >= wanted for refusal in evidence.refusals
-    )
+    return _suites_with(key) <= evidence.refused_suites(TLS_1_2)
 
 
 def _covered_13(evidence: Evidence) -> set[int]:

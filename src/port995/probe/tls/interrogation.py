@@ -39,6 +39,8 @@ ROUNDS = 2
 """Times that one offer is asked at the most."""
 SUITES, GROUPS, SIGNATURES, ORDER = "suites", "groups", "signatures", "order"
 """Words of `Question.walk`."""
+USUAL_13 = frozenset((0x1301, 0x1302, 0x1303))
+"""While one of these is left, other groups are looked for at the same time; the rest is refused with all of them."""
 WALKS = ("", SUITES, GROUPS, SIGNATURES, ORDER)
 WITH_EVERY_GROUP = "-every-group"
 """End of the id of a question that is asked with more groups."""
@@ -146,6 +148,8 @@ class Interrogation:
         self._answered: Optional[Question] = None
         self._taken: Dict[Tuple[int, bool], _Taken] = {}
         """By version, and whether the name was sent."""
+        self._answers_with_other_groups = True
+        """Whether TLS 1.3 may be asked for its suites without the groups that are known."""
         self._withdrawn = True
         """Whether curves that TLS 1.3 has withdrawn may be offered in it."""
         self._slowest: Optional[float] = None
@@ -181,7 +185,7 @@ class Interrogation:
             if hello.outcome in ("not-tls", "no-stls") or (hello.outcome == "early" and hello.octets_received):
                 raise _GiveUp("the service does not speak TLS here: %s" % hello.outcome)
             if answered(hello):
-                short = not question.pad_to
+                short = len(numbers(question.suites)) <= MAX_CHUNK
                 if first_refused and short and question.version == TLS_1_2:
                     self._chunk = MAX_CHUNK
                 if (hello.answered_version or 0) < TLS_1_2:
@@ -237,6 +241,12 @@ class Interrogation:
                 hello = await self._say(less, version, left)
                 if hello.alert == ILLEGAL_PARAMETER and version == TLS_1_3:
                     hello = await self._without_withdrawn(less, hello)
+                if not answered(hello) and question.walk == SUITES and taken.groups and version == TLS_1_3:
+                    # It may have no other group than those that were left out: then once more with all.
+                    fewer = not set(taken.groups) & set(numbers(less.groups))
+                    self._answers_with_other_groups = False
+                    if fewer:
+                        continue
                 if not answered(hello) or hello.answered_version != version or not self._learned:
                     break
 
@@ -249,9 +259,12 @@ class Interrogation:
             groups = tuple(one for one in groups if one not in BY_NUMBER or BY_NUMBER[one].tls13)
         if question.walk == SUITES:
             # Behind the others those that are known may let a new one come to light at no cost.
-            groups, signatures = _known_last(groups, taken.groups), _known_last(signatures, taken.signatures)
-            suites = tuple(one for one in suites if one not in taken.suites)
-            left = suites
+            suites = left = tuple(one for one in suites if one not in taken.suites)
+            signatures = _known_last(signatures, taken.signatures)
+            if version == TLS_1_3 and self._answers_with_other_groups and set(left) & USUAL_13:
+                groups = tuple(one for one in groups if one not in taken.groups) or groups
+            else:
+                groups = _known_last(groups, taken.groups)
         elif question.walk == GROUPS:
             groups = left = tuple(one for one in groups if one not in taken.groups)
         else:
@@ -332,11 +345,12 @@ class Interrogation:
     def _weak(self) -> List[Tuple[Question, Hello]]:
         """Offers whose only answer was a weak one, each once, in the order of asking."""
         by_id = {question.id: question for question in self._questions}
-        count: Dict[Tuple[str, int, str], List[Hello]] = {}
+        count: Dict[Tuple[str, int, str, str, str], List[Hello]] = {}
         # What came before the first answer is believed in no case, and counts for no repetition.
         first = next((n for n, hello in enumerate(self._heard.hellos) if answered(hello)), 0)
         for hello in self._heard.hellos[first:]:
-            count.setdefault((hello.question, hello.version, hello.suites), []).append(hello)
+            same = (hello.question, hello.version, hello.suites, hello.groups, hello.signatures)
+            count.setdefault(same, []).append(hello)
         return [
             (by_id[key[0]], said[0])
             for key, said in count.items()
