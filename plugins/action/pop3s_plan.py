@@ -31,6 +31,7 @@ try:
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.model import HostPlan
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.codec import to_json
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.model import Target
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.options import DEPTHS
 except (ImportError, SyntaxError) as error:  # An older Python; `require_python` says so.
     IMPORT_ERROR: Exception | None = error
 else:
@@ -85,7 +86,7 @@ class ActionModule(ActionBase):
                 "checks": {"type": "str", "default": ""},
                 "ca_file": {"type": "path"},
                 "vantages": VANTAGE,
-                "depth": {"type": "str", "choices": ["port", "session", "gate"], "default": "gate"},
+                "depth": {"type": "str", "choices": list(DEPTHS), "default": "gate"},
                 "partial": {"type": "bool", "default": False},
                 "deadline": {"type": "float"},
                 "same_for_all": {"type": "list", "elements": "str", "default": []},

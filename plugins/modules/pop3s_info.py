@@ -104,20 +104,21 @@ options:
   depth:
     description:
       - V(port) looks at the state of the port only, V(session) makes one TLS and POP3 session, V(gate) sends the
-        ClientHellos that O(questions) ask for and then makes it.
+        ClientHellos that O(questions) ask for and then makes it. V(full) and V(deep) do the same with the questions of
+        those depths, which go through all that a server takes.
     type: str
-    choices: [port, session, gate]
+    choices: [port, session, gate, full, deep]
     default: session
   questions:
     description:
-      - What to ask for O(depth=gate), as M(port995.pop3s.pop3s_plan) makes it of a profile.
+      - What to ask from O(depth=gate) on, as M(port995.pop3s.pop3s_plan) makes it of a profile.
     type: list
     elements: dict
     default: []
   canary_host:
     description:
-      - A server known to speak TLS 1.1 or below, as C(address) and C(port), behind the same path. With O(depth=gate) it
-        is asked first; where the network eats its old hellos, their refusal by others proves nothing.
+      - A server known to speak TLS 1.1 or below, as C(address) and C(port), behind the same path. From O(depth=gate) on
+        it is asked first; where the network eats its old hellos, their refusal by others proves nothing.
     type: dict
     suboptions:
       address:
@@ -129,9 +130,8 @@ options:
         type: int
         default: 995
   hello_budget:
-    description: Hellos for one service of one endpoint at the most.
+    description: Hellos for one service of one endpoint at the most; 80, 250 or 400 by O(depth) when it is absent.
     type: int
-    default: 80
   per_address:
     description: Connections to one IP address at one time.
     type: int
@@ -337,13 +337,13 @@ def argument_spec():
         source_addresses=dict(type="list", elements="str", default=[]),
         deadline=dict(type="float"),
         concurrency=dict(type="int", default=200),
-        depth=dict(type="str", choices=["port", "session", "gate"], default="session"),
+        depth=dict(type="str", choices=["port", "session", "gate", "full", "deep"], default="session"),
         questions=dict(type="list", elements="dict", default=[]),
         canary_host=dict(type="dict", options=dict(
             address=dict(type="str", required=True),
             port=dict(type="int", default=995),
         )),
-        hello_budget=dict(type="int", default=80),
+        hello_budget=dict(type="int"),
         per_address=dict(type="int", default=2),
         address_connections=dict(type="int"),
         rate=dict(type="float"),

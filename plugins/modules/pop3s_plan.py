@@ -59,9 +59,9 @@ options:
         description: Inventory host to run on. The controller when it is absent. Read by the role, not by this module.
         type: str
   depth:
-    description: How deep will be looked; V(gate) makes questions of the profile. See M(port995.pop3s.pop3s_info).
+    description: How deep will be looked; from V(gate) on questions are made of the profile. See M(port995.pop3s.pop3s_info).
     type: str
-    choices: [port, session, gate]
+    choices: [port, session, gate, full, deep]
     default: gate
   partial:
     description: Excluded hosts do not make the run incomplete.
