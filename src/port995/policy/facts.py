@@ -14,7 +14,7 @@ from ..probe.model import Hello, Observation
 from ..probe.tls.certificate_key import key_of
 from ..probe.tls.client_hello import SSL_2, TLS_1_2, TLS_1_3, VERSION_NAMES, numbers
 from .belief import BELOW_13, EVERY_SUITE, Evidence, evidence_of
-from .universe import GROUPS_12, GROUPS_13, KEY_TYPES, OLD_SUITES, SIGNATURES_IN, TLS13_SUITES, ephemeral
+from .universe import GROUPS_12, GROUPS_13, KEY_TYPES, OLD_SUITES, SIGNATURE_13, SIGNATURES_IN, TLS13_SUITES, ephemeral
 
 CLIENT, SERVER = "client", "server"
 """Whose order decides."""
@@ -110,7 +110,10 @@ def _spoken(evidence: Evidence, version: int) -> SpokenVersion:
     answers = [hello for hello in evidence.answers if hello.answered_version == version]
     suites = _distinct(hello.suite for hello in answers)
     groups = _distinct(hello.group for hello in answers)
-    signatures = _distinct(hello.signature for hello in answers)
+    # In TLS 1.3 the signature is encrypted: who answered an offer of one alone has that one.
+    signatures = _distinct(
+        numbers(h.signatures)[0] if h.question.startswith(SIGNATURE_13) else h.signature for h in answers
+    )
     if version == TLS_1_3:
         every = frozenset(suite.number for suite in TLS13_SUITES)
     else:

@@ -28,6 +28,7 @@ from ..probe.tls.client_hello import (
     TLS_1_1,
     TLS_1_2,
     TLS_1_3,
+    X25519,
     Offer,
     digits,
     numbers,
@@ -39,16 +40,31 @@ from ..probe.tls.interrogation import SIGNATURES as SIGNATURES_WALKED
 from ..probe.tls.interrogation import SUITES as SUITES_WALKED
 from ..probe.tls.named_groups import FFDHE, GROUPS, HYBRID, MLKEM, NamedGroup
 from ..probe.tls.signature_schemes import SCHEMES
-from .check import GROUPS_ASKED, INJECTION, KEYS, NO_NAME, POST_QUANTUM, SIGNATURES, SUITES_ASKED, VERSIONS
+from .check import (
+    ALPN,
+    EXTRAS,
+    FALLBACK,
+    GROUPS_ASKED,
+    INJECTION,
+    KEYS,
+    NO_NAME,
+    POST_QUANTUM,
+    SIGNATURES,
+    SUITES_ASKED,
+    TOLERANCE,
+    VERSIONS,
+)
 from .profile import Profile
 from .registry import all_checks
 from .universe import (
     COMMON_13,
     DHE_FAMILY,
     FIRST_FAMILY,
+    FOREIGN_PROTOCOL,
     GROUPS_12,
     GROUPS_13,
     KEY_TYPES,
+    SIGNATURE_13,
     SIGNED_DHE,
     TLS13_SUITES,
     WITHDRAWN_13,
@@ -64,16 +80,16 @@ WITHOUT_NAME = "-without-name"
 """End of the id of a question that is asked without SNI."""
 DHE = "dhe-key-exchange"
 """What every suite of DHE shows."""
+LONG = 2000
+"""Octets of a hello with a post-quantum key share, more or less: it does not fit into one segment."""
 COMMON_GROUPS = (0x001D, 0x0017, 0x0018, 0x0019)
 
 WEAK_SIGNATURES: tuple[int, ...] = tuple(
     scheme.number for scheme in SCHEMES if scheme.tls12 and {"md5", "sha1", "dsa"} & set(scheme.weak)
 )
 WEAK_SIGNATURES_FIRST: tuple[int, ...] = tuple(dict.fromkeys((*WEAK_SIGNATURES, *ALL_SIGNATURES)))
-SIGNED_13: tuple[int, ...] = tuple(
-    scheme.number for scheme in SCHEMES if scheme.tls13 and scheme.algorithm in ("rsa-pss", "ecdsa", "eddsa", "mldsa")
-)
-"""Signatures of TLS 1.3 that a server's library may have; each is asked about alone."""
+USUAL_SIGNATURES_13 = {"RSA": (0x0804, 0x0805, 0x0806), "ECDSA": (0x0403, 0x0503, 0x0603)}
+"""rsa_pss_rsae and ecdsa with SHA-256, 384, 512: what certificates of that type sign with in TLS 1.3."""
 POST_QUANTUM_GROUPS: tuple[int, ...] = tuple(
     group.number for group in GROUPS if group.kind in (HYBRID, MLKEM) and not group.deprecated
 )
@@ -119,8 +135,11 @@ def compile_offers(profile: Profile, depth: str = GATE) -> tuple[Question, ...]:
         questions += _without_name(forbidden)
     if full:
         questions = [_walked(question) for question in questions] + _in_reverse()
+    elif EXTRAS in asks:
+        questions.append(_extras())
+    questions += _experiments(asks if depth != DEEP else {FALLBACK, ALPN, TOLERANCE})
     if depth == DEEP:
-        questions += _deep()
+        questions += _rare()
     longest = max(map(_length, questions), default=0)
     others = (Question(INJECTION, "STLS command injection", 0, "", kind=INJECTION),) if INJECTION in asks else ()
     return (*_controls(forbidden, longest), *questions, *others)
@@ -186,49 +205,65 @@ def _walked(question: Question) -> Question:
     return dataclasses.replace(question, walk=walk) if walk else question
 
 
+def _extras(walk: str = "") -> Question:
+    """All that may go along with a hello of TLS 1.2: compression, staple, SCTs, encrypt-then-MAC, tickets."""
+    question = _below_13("extras", "compression and OCSP staple, TLS 1.2", TLS_1_2, (*FIRST_FAMILY, *DHE_FAMILY), ())
+    return dataclasses.replace(question, extras=True, experiment=True, marks=(), walk=walk)
+
+
 def _in_reverse() -> list[Question]:
-    """What was taken once more in reverse, which tells whose order decides; in TLS 1.2 with all that may go along."""
-    below = (*FIRST_FAMILY, *DHE_FAMILY)
-    newest = _below_13("order-1.2", "order of preference, TLS 1.2; compression, OCSP staple", TLS_1_2, below, ())
+    """What was taken once more in reverse, which tells whose order decides."""
+    purpose = "order of preference, TLS 1.2; compression and OCSP staple"
     groups = tuple(group.number for group in GROUPS)
+    newest = _tls_13("order-1.3", "order of preference, TLS 1.3", _numbers(TLS13_SUITES), groups)
     return [
-        dataclasses.replace(newest, walk=ORDER, extras=True, experiment=True, marks=()),
-        dataclasses.replace(
-            _tls_13("order-1.3", "order of preference, TLS 1.3", _numbers(TLS13_SUITES), groups), walk=ORDER
-        ),
+        dataclasses.replace(_extras(ORDER), id="order-1.2", purpose=purpose),
+        dataclasses.replace(newest, walk=ORDER, experiment=True),
     ]
 
 
-def _deep() -> list[Question]:
-    """What few servers do, and few clients meet: rare suites, ALPN, downgrade, values without meaning, long hellos."""
-    rare = [suite for suite in SUITES if suite.family == FAMILY_OTHER and suite.minimum_version <= TLS_1_2]
+def _experiments(asks: Collection[str]) -> list[Question]:
+    """What few clients do: a fallback, ALPN, values without meaning, long hellos."""
     common_12 = Question("", "", TLS_1_2, digits(COMMON), digits(COMMON_GROUPS), digits(ALL_SIGNATURES))
     common_13 = _tls_13("", "", COMMON_13, GROUPS_13)
 
-    def ask(question: Question, id_: str, purpose: str, **changes: Any) -> Question:
-        return dataclasses.replace(question, id=id_, purpose=purpose, experiment=True, **changes)
+    def ask(word: str, id_: str, purpose: str, question: Question, **changes: Any) -> list[Question]:
+        if word not in asks:
+            return []
+        return [dataclasses.replace(question, id=id_, purpose=purpose, experiment=True, **changes)]
 
+    fallback = digits((*COMMON, FALLBACK_SCSV))
     return [
-        dataclasses.replace(
-            _below_13("suites-rare", "suites of TLS 1.2 with a secret shared beforehand, GOST", TLS_1_2, rare, ()),
-            walk=SUITES_WALKED,
-        ),
-        *(
-            ask(
-                common_13, f"signatures-1.3-{number:04x}", "signatures of TLS 1.3, one alone", groups=digits((0x001D,)),
-                key_share="x25519", signatures=digits((number,)),
-            )
-            for number in SIGNED_13
-        ),
-        ask(common_12, "fallback-scsv", "TLS 1.2 as a fallback (RFC 7507)", suites=digits((*COMMON, FALLBACK_SCSV))),
-        ask(common_12, "fallback-twin", "control: the same as no fallback"),
-        ask(common_12, "alpn-pop3", "ALPN: pop3", alpn="pop3"),
-        ask(common_12, "alpn-foreign", "ALPN: a protocol of others (ALPACA)", alpn="http/1.1"),
-        ask(common_12, "grease-1.2", "values without meaning, TLS 1.2 (RFC 8701)", grease=True),
-        ask(common_13, "grease-1.3", "values without meaning, TLS 1.3 (RFC 8701)", grease=True),
-        ask(common_12, "long-1.2", "a hello of 2000 octets, TLS 1.2", pad_to=2000),
-        ask(common_13, "long-1.3", "a hello of 2000 octets, TLS 1.3", pad_to=2000),
-        ask(common_13, "split-1.3", "a hello of 2000 octets in two segments, TLS 1.3", pad_to=2000, split=True),
+        *ask(FALLBACK, "fallback-twin", "control: TLS 1.2, as no fallback", common_12),
+        *ask(FALLBACK, "fallback", "TLS 1.2 as a fallback (RFC 7507)", common_12, suites=fallback),
+        *ask(ALPN, "alpn-pop3", "ALPN: pop3", common_12, alpn="pop3"),
+        *ask(ALPN, "alpn-foreign", "ALPN: a protocol of others (ALPACA)", common_12, alpn=FOREIGN_PROTOCOL),
+        *ask(TOLERANCE, "grease-1.2", "values without meaning, TLS 1.2 (RFC 8701)", common_12, grease=True),
+        *ask(TOLERANCE, "grease-1.3", "values without meaning, TLS 1.3 (RFC 8701)", common_13, grease=True),
+        *ask(TOLERANCE, "long-1.2", "a hello of 2000 octets, TLS 1.2", common_12, pad_to=LONG),
+        *ask(TOLERANCE, "long-1.3", "a hello of 2000 octets, TLS 1.3", common_13, pad_to=LONG),
+        *ask(TOLERANCE, "split-1.3", "2000 octets in two segments, TLS 1.3", common_13, pad_to=LONG, split=True),
+    ]
+
+
+def _rare() -> list[Question]:
+    """Suites that need a secret shared beforehand or GOST, and signatures of TLS 1.3: those of the usual keys one by
+    one, all others together."""
+    rare = [suite for suite in SUITES if suite.family == FAMILY_OTHER and suite.minimum_version <= TLS_1_2]
+    question = _below_13("suites-rare", "suites with a shared secret, GOST, TLS 1.2", TLS_1_2, rare, ())
+    some = dataclasses.replace(
+        _tls_13("", "signatures of TLS 1.3", COMMON_13, (X25519,)), key_share="x25519", experiment=True, own_group=False
+    )
+    alone = [
+        dataclasses.replace(some, id=f"{SIGNATURE_13}{number:04x}", signatures=digits((number,)), only_key=key)
+        for key, numbers_of_key in USUAL_SIGNATURES_13.items()
+        for number in numbers_of_key
+    ]
+    usual = {number for numbers_of_key in USUAL_SIGNATURES_13.values() for number in numbers_of_key}
+    others = tuple(scheme.number for scheme in SCHEMES if scheme.tls13 and scheme.number not in usual)
+    return [
+        dataclasses.replace(question, walk=SUITES_WALKED), *alone,
+        dataclasses.replace(some, id=f"{SIGNATURE_13}others", signatures=digits(others)),
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from .checks import (
     cleartext,
     coverage,
     groups,
+    handshake,
     nodes,
     pop3,
     port,
@@ -21,11 +22,13 @@ from .checks import (
     stls,
     suites,
     tls,
+    tolerance,
     versions,
 )
 
 MODULES = (
-    coverage, port, tls, versions, suites, groups, signatures, server_name, nodes, cleartext, stls, certificate, pop3,
+    coverage, port, tls, versions, suites, groups, signatures, handshake, tolerance, server_name, nodes, cleartext,
+    stls, certificate, pop3,
 )  # fmt: skip
 """The check files, in the order of a report: a file that is not listed here does not run."""
 

@@ -30,6 +30,12 @@ OLD_SUITES: frozenset[int] = frozenset(
 )
 """All that a server of TLS 1.1 or below could choose without a secret shared beforehand."""
 
+SIGNATURE_13 = "signature-1.3-"
+"""Start of the ids of questions that offer one signature of TLS 1.3: its number in four digits follows."""
+
+FOREIGN_PROTOCOL = "http/1.1"
+"""What a client of another service offers by ALPN."""
+
 COMMON_13 = (0x1301, 0x1302, 0x1303)
 """Suites of TLS 1.3 that every server of it has one of."""
 

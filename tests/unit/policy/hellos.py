@@ -21,7 +21,7 @@ def taken(suite: int = 0xC02F, version: int = 0x0303, **more: Any) -> dict[str, 
     """An answer that chooses."""
     return {
         "outcome": "server-hello", "complete": True, "answered_version": version, "suite": suite, "octets_received": 900,
-        **more,
+        "answer_extensions": (0xFF01, 23), "random_tail": b"DOWNGRD\x01".hex(), "compression": 0, **more,
     }  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def hello_of(question: Question, answer: dict[str, Any], **offered: Any) -> Hell
     given = {
         "question": question.id, "purpose": question.purpose, "version": question.version, "suites": question.suites,
         "groups": question.groups, "signatures": question.signatures, "key_share": question.key_share,
-        "server_name": "mail.example.org", "extensions": (0, 10, 13), "octets": 517, "connect_seconds": 0.001,
+        "server_name": "mail.example.org", "extensions": (0, 10, 13, 23), "octets": 517, "connect_seconds": 0.001,
         "quiet_seconds": 0.021, "answer_seconds": 0.001, **offered, **answer,
     }  # fmt: skip
     return Hello(**given)
@@ -59,10 +59,12 @@ def good_hellos(leaf: str, profile: str = "baseline", **answers: dict[str, Any])
         if question.unless_key == key or question.only_key not in ("", key) or question.only_shown:
             continue
         answer = ALERT
-        if question.control or question.id == f"signatures-{key.lower()}":
+        if question.control or question.extras or question.id == f"signatures-{key.lower()}":
             answer = taken(suite, group=0x001D, signature=own, certificate=0)
         name = question.id.replace("-", "_").replace(".", "_")
         offered: dict[str, Any] = {} if question.server_name else {"server_name": None}
+        if question.extras:
+            offered |= {"offers_compression": True, "experiment": True}
         if question.only_key == "ECDSA" and question.own_group:
             offered["groups"] = question.groups + "0017"
         found.append(hello_of(question, answers.get(name, answer), **offered))
