@@ -206,7 +206,7 @@ def test_the_folder_of_another_run_is_refused_and_left_alone(untouched: Listener
 
 @pytest.mark.parametrize(
     "options",
-    [("--families", "5"), ("--depth", "deep"), ("--source", "192.0.2.1"), ("--source", "here"), ("--deadline", 0),
+    [("--families", "5"), ("--depth", "deeper"), ("--source", "192.0.2.1"), ("--source", "here"), ("--deadline", 0),
      ("--deadline", "nan"), ("--deadline", -1), ("--connect-timeout", 0), ("--tls-timeout", "inf"),
      ("--source", "127.0.0.1", "--source", "127.0.0.1"), ("--concurrency", 0), ("--concurrency", 1000000),
      ("--proxy-protocol", "v3"), ("--server-name", "a b"), ("--intent", "closd"), ("--side", "above"),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import sys
 import uuid
@@ -14,14 +15,19 @@ import typer
 
 from ..evidence.begin import RequestError, questions_of
 from ..policy.inventory import merge_targets
-from ..policy.model import Exit, Intent
+from ..policy.judge import judge
+from ..policy.model import Exit, HostPlan, Intent
+from ..policy.profile import load_profile
+from ..policy.trust import load_anchors
 from ..probe.codec import observation_to_json
 from ..probe.engine import OptionsError, ScanOptions, local_vantage, run_scan
 from ..probe.journal import JournalWriter
 from ..probe.model import Observation, Pop3Dialogue
+from ..probe.options import FULL, PORT, SESSION
 from ..probe.tls.interrogation import answered
 from ..probe.version import __version__
 from ..report.escape import visible
+from ..report.page import page
 from . import options as given
 from .ending import guarded, say, stop
 from .progress import progress
@@ -41,7 +47,15 @@ def scan(
     proxy_protocol: given.ProxyProtocol = None,
     families: given.Families = "auto",
     source: given.Source = None,
-    depth: given.Depth = "session",
+    depth: Annotated[
+        Optional[str],
+        typer.Option(
+            "--depth",
+            metavar="port|session|gate|full|deep",
+            help="As for audit; of one target full, of several session where it is not given.",
+            rich_help_panel=given.LOOKING,
+        ),
+    ] = None,
     concurrency: given.Concurrency = given.DEFAULTS.concurrency,
     hello_budget: given.HelloBudget = None,
     per_address: given.PerAddress = given.DEFAULTS.per_address,
@@ -56,15 +70,26 @@ def scan(
     endpoint_timeout: given.EndpointTimeout = given.DEFAULTS.endpoint_timeout,
     profile: Annotated[
         str,
-        typer.Option("--profile", help="Profile that the depth gate asks for.", rich_help_panel=given.LOOKING),
+        typer.Option(
+            "--profile", help="Profile that is asked for, and that the page judges by.", rich_help_panel=given.LOOKING
+        ),
     ] = "baseline",
+    ca_file: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--ca-file", help="PEM file of the CAs to trust; else the machine's.", rich_help_panel=given.LOOKING
+        ),
+    ] = None,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="One line for each service, of a single target too.")
+    ] = False,
     journal: Annotated[
         Optional[Path],
         typer.Option("-oJ", "--journal", help="Append observations to this file as JSON lines; -: print them."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print observations as JSON lines.")] = False,
 ) -> int:
-    """Look at POP3S services and print what was seen, one line for each.
+    """Look at POP3S services and print what was seen: of one target a page, of several a line for each service.
 
     Exit code 0: every endpoint was observed; 2: wrong usage; 3: something was not observed; 4: internal error.
     """
@@ -76,8 +101,11 @@ def scan(
     )
     if not aims:
         stop(Exit.USAGE, "no targets: give some, or a file of them with -iL")
+    single = len({name for aim in aims for name in aim.hosts}) == 1
+    depth = depth or (FULL if single and not lines else SESSION)
     try:
         questions = questions_of(profile, "", depth)
+        anchors = load_anchors(ca_file)
     except RequestError as error:
         stop(Exit.USAGE, str(error))
     paced = given.pace_of(pace)
@@ -110,22 +138,28 @@ def scan(
         writer = JournalWriter(str(journal)) if journal is not None else None
     except OSError as error:
         stop(Exit.USAGE, f"{journal} can't be written ({error.strerror}): choose another -oJ file")
+    paged = single and not lines and not as_json and depth != PORT
     unseen = 0
+    seen_so_far: list[Observation] = []
 
     def tell(seen: Observation) -> None:
         nonlocal unseen
         if writer is not None:
             writer.append(seen)
         unseen += not was_observed(seen)
-        say(json.dumps(observation_to_json(seen), sort_keys=True) if as_json else line_of(seen))
+        if paged:
+            seen_so_far.append(seen)
+        else:
+            say(json.dumps(observation_to_json(seen), sort_keys=True) if as_json else line_of(seen))
         step(seen)
 
     expected = len(aims) * (2 if pop3_port else 1) * max(1, len(options.source_addresses))
     try:
         with progress(expected) as step, writer or contextlib.nullcontext():
             sink = Sink(tell)
+            run_id = uuid.uuid4().hex
             summary = run_scan(
-                aims, options, local_vantage(tool_version=__version__), uuid.uuid4().hex, sink, handle_signals=True
+                aims, options, local_vantage(tool_version=__version__), run_id, sink, handle_signals=True
             )
             sink.check()
     except OptionsError as error:
@@ -133,6 +167,18 @@ def scan(
     except OSError as error:
         what = "standard output" if journal is None else f"{journal} or standard output"
         stop(Exit.CANNOT_VOUCH, f"{what} can't be written ({error.strerror or error}): free space and scan again")
+    if paged:
+        judgement = judge(
+            run_id=run_id,
+            plan=[HostPlan(aims[0].hosts[0], Intent.SERVE)],
+            targets=aims,
+            observations=seen_so_far,
+            profile=load_profile(profile),
+            anchors=anchors,
+            at=datetime.datetime.now(datetime.UTC),
+        )
+        for line in page(aims[0].hosts[0], judgement, seen_so_far):
+            say(line)
     print(
         f"port995: {summary.observations} observations, {unseen} of them not made to the end, {summary.connections}"
         f" connections, {summary.seconds:.1f} s",
