@@ -44,7 +44,7 @@ def test_a_daemon_that_says_who_it_is_gets_its_own_setting() -> None:
     assert "The server says that it is Dovecot." in shown and "ssl = required" in shown
     nobody = dataclasses.replace(GOOD_POP3, capabilities=(Capability("STLS"), Capability("USER")), stls_reply="+OK")
     silent = text(session(), companion(clear=nobody))
-    assert "It does not say what server it is." in silent and "ssl = required" not in silent.split("WHAT TO CHANGE")[1]
+    assert "The server does not say what it is." in silent and "ssl = required" not in silent.split("WHAT TO CHANGE")[1]
 
 
 def test_what_was_not_asked_is_not_known() -> None:
