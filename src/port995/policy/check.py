@@ -17,8 +17,8 @@ CATEGORIES = ("default", "safe", "auth", "vuln", "intrusive", "discovery")
 VERSIONS, SUITES_ASKED, GROUPS_ASKED, SIGNATURES, POST_QUANTUM, KEYS, INJECTION, NO_NAME = (
     "versions", "suites", "groups", "signatures", "post-quantum", "keys", "stls-injection", "no-name",
 )  # fmt: skip
-EXTRAS, FALLBACK, ALPN, TOLERANCE = (
-    "extras", "fallback", "alpn", "tolerance",
+EXTRAS, FALLBACK, ALPN, TOLERANCE, RESUMED, RENEGOTIATED = (
+    "extras", "fallback", "alpn", "tolerance", "resumption", "renegotiation",
 )  # fmt: skip
 """What a check may ask a server by ClientHellos, in `Check.asks`; `policy.offers` makes questions of it."""
 

@@ -49,6 +49,8 @@ from .check import (
     KEYS,
     NO_NAME,
     POST_QUANTUM,
+    RENEGOTIATED,
+    RESUMED,
     SIGNATURES,
     SUITES_ASKED,
     TOLERANCE,
@@ -141,7 +143,11 @@ def compile_offers(profile: Profile, depth: str = GATE) -> tuple[Question, ...]:
     if depth == DEEP:
         questions += _rare()
     longest = max(map(_length, questions), default=0)
-    others = (Question(INJECTION, "STLS command injection", 0, "", kind=INJECTION),) if INJECTION in asks else ()
+    if depth == DEEP:
+        asks |= {RESUMED, RENEGOTIATED}
+    others = tuple(
+        Question(kind, purpose, 0, "", kind=kind) for kind, purpose in _OTHER_KINDS.items() if kind in asks
+    )
     return (*_controls(forbidden, longest), *questions, *others)
 
 
@@ -419,6 +425,11 @@ def _length(question: Question) -> int:
     )
     return len(write_hello(offer).octets)
 
+
+_OTHER_KINDS = {
+    INJECTION: "STLS command injection", RESUMED: "session resumption", RENEGOTIATED: "client-initiated renegotiation",
+}  # fmt: skip
+"""Questions that are no hellos."""
 
 _FAMILIES = (
     ("ecdhe-rsa", "RSA and ECDHE key exchange", FIRST_FAMILY),

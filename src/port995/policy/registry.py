@@ -18,6 +18,7 @@ from .checks import (
     pop3,
     port,
     server_name,
+    sessions,
     signatures,
     stls,
     suites,
@@ -27,8 +28,8 @@ from .checks import (
 )
 
 MODULES = (
-    coverage, port, tls, versions, suites, groups, signatures, handshake, tolerance, server_name, nodes, cleartext,
-    stls, certificate, pop3,
+    coverage, port, tls, versions, suites, groups, signatures, handshake, tolerance, sessions, server_name, nodes,
+    cleartext, stls, certificate, pop3,
 )  # fmt: skip
 """The check files, in the order of a report: a file that is not listed here does not run."""
 

@@ -20,19 +20,23 @@ from .model import (
     Injection,
     Observation,
     Pop3Dialogue,
+    Renegotiation,
     Resolution,
+    Resumption,
     Target,
     TcpConnect,
     TlsSession,
     Vantage,
 )
-from .options import ASKING, HELLO, INJECTION, PORT, ScanOptions
+from .options import ASKING, HELLO, INJECTION, PORT, RENEGOTIATION, RESUMPTION, ScanOptions
 from .pop3 import Dialogue, Ended, status_of
 from .proxy_protocol import header
+from .resumption import try_resumption
 from .stls_injection import try_injection
 from .tcp import NoRoute, TcpStream, connect, ending
 from .tls.exchange import Line
 from .tls.interrogation import Heard, Interrogation, answered
+from .tls.small_client import try_renegotiation
 from .tls_session import HandshakeEnded, NotTls, TlsStream, sni_of
 
 T = TypeVar("T")
@@ -131,6 +135,8 @@ class _Visit(Line):
         self._heard = Heard()
         self._interrogation: Optional[Interrogation] = None
         self._injection: Optional[Injection] = None
+        self._resumptions: Tuple[Resumption, ...] = ()
+        self._renegotiation: Optional[Renegotiation] = None
         self._tcp: Optional[TcpConnect] = None
         self._tls: Optional[TlsSession] = None
         self._clear: Optional[Pop3Dialogue] = None
@@ -167,6 +173,8 @@ class _Visit(Line):
             self._injection,
             tuple(self._heard.chains),
             tuple(self._heard.dh_primes),
+            self._resumptions,
+            self._renegotiation,
         )
 
     def end(self) -> None:
@@ -182,6 +190,7 @@ class _Visit(Line):
             await self._interrogate()
             if self._tcp is None or self._tcp.state != "open":
                 return
+            await self._try_sessions()
         stream = await self._connect()
         if stream is None or options.depth == PORT:
             return
@@ -199,7 +208,7 @@ class _Visit(Line):
             name = sni_of(self._target.server_name or self._target.address)
         except ValueError:
             return  # The session says so.
-        reserved = min(0.4 * options.endpoint_timeout, options.tls_timeout + options.pop3_timeout)
+        reserved = self._reserved
         self._interrogation = Interrogation(
             self,
             [question for question in options.questions if question.kind == HELLO],
@@ -215,6 +224,21 @@ class _Visit(Line):
         if wanted and self._service == POP3 and any(answered(hello) for hello in self._heard.hellos):
             timeout = min(options.pop3_timeout, max(0.0, self._ends_at - reserved - time.monotonic()))
             self._injection = await try_injection(self, self._scene.context, name, timeout)
+
+    async def _try_sessions(self) -> None:
+        """What takes sessions of its own; the last session stands behind it, as behind all."""
+        kinds = {question.kind for question in self._scene.options.questions}
+        if self._service != POP3S or not any(answered(hello) for hello in self._heard.hellos):
+            return
+        name = sni_of(self._target.server_name or self._target.address)
+
+        def timeout() -> float:
+            return max(0.0, min(self._scene.options.tls_timeout, self._remaining() - self._reserved))
+
+        if RESUMPTION in kinds:
+            self._resumptions = tuple(await try_resumption(self, name, timeout()))
+        if RENEGOTIATION in kinds:
+            self._renegotiation = await try_renegotiation(self, name, timeout())
 
     async def _connect(self) -> Optional[TcpStream]:
         """The connection of the session."""
@@ -390,6 +414,12 @@ class _Visit(Line):
         self._unfinished = None
         note(outcome)
         return outcome == "completed"
+
+    @property
+    def _reserved(self) -> float:
+        """Seconds that are kept for the last session."""
+        options = self._scene.options
+        return min(0.4 * options.endpoint_timeout, options.tls_timeout + options.pop3_timeout)
 
     def _remaining(self) -> float:
         return self._ends_at - time.monotonic()

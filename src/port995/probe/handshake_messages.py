@@ -17,8 +17,9 @@ T = TypeVar("T")
 
 ALERT, HANDSHAKE = 21, 22
 SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE, CERTIFICATE_VERIFY = 2, 11, 12, 15
-KEPT = (SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE, CERTIFICATE_VERIFY)
-SUPPORTED_VERSIONS, KEY_SHARE = 43, 51
+NEW_SESSION_TICKET = 4
+KEPT = (SERVER_HELLO, NEW_SESSION_TICKET, CERTIFICATE, SERVER_KEY_EXCHANGE, CERTIFICATE_VERIFY)
+SUPPORTED_VERSIONS, KEY_SHARE, EARLY_DATA = 43, 51, 42
 TLS_1_2, TLS_1_3 = 0x0303, 0x0304
 NAMED_CURVE = 3
 FATAL, CLOSE_NOTIFY = 2, 0
@@ -85,6 +86,33 @@ def read_handshake(transcript: Transcript, cipher_suite: Optional[str]) -> Hands
     message = transcript.messages.get(CERTIFICATE)
     chain = _or_nothing(_chain_1_3 if version == TLS_1_3 else _chain, message) if version is not None else None
     return HandshakeFacts(version, group, scheme, chain or ())
+
+
+def read_ticket(message: Optional[bytes], version: Optional[str]) -> Tuple[Optional[int], Optional[int]]:
+    """What a NewSessionTicket says (RFC 5077 section 3.3, RFC 8446 section 4.6.1).
+
+    :param version: the one that was negotiated, in OpenSSL's words
+    :returns: lifetime in seconds, and octets of early data; ``None``: not there, or it can't be read
+    """
+    reader = _ticket_1_3 if version == "TLSv1.3" else _ticket
+    return _or_nothing(reader, message) or (None, None)
+
+
+def _ticket(body: Octets) -> Tuple[Optional[int], Optional[int]]:
+    return body.number(4), None
+
+
+def _ticket_1_3(body: Octets) -> Tuple[Optional[int], Optional[int]]:
+    lifetime = body.number(4)
+    body.take(4)
+    body.vector(1)
+    body.vector(2)
+    extensions, early = body.vector(2), None
+    while extensions:
+        kind, content = extensions.number(2), extensions.vector(2)
+        if kind == EARLY_DATA:
+            early = content.number(4)
+    return lifetime, early
 
 
 def _or_nothing(reader: Callable[[Octets], T], message: Optional[bytes]) -> Optional[T]:

@@ -279,7 +279,8 @@ class Question:
     """Whether the target's name is sent as SNI."""
 
     kind: str = "hello"
-    """``hello``; ``stls-injection``: no hello, but a command in the same segment as STLS, on the clear-text port."""
+    """``hello``; ``stls-injection``: no hello, but a command in the same segment as STLS, on the clear-text port;
+    ``resumption``, ``renegotiation``: sessions of their own, on the TLS port."""
 
     pad_to: int = 0
     """Octets of the hello at least (RFC 7685), so that an answered one proves that the size of the others is no
@@ -422,6 +423,36 @@ class Injection:
 
 
 @dataclasses.dataclass(frozen=True)
+class Renegotiation:
+    """A second ClientHello inside a TLS 1.2 connection, which the client sent unasked (CVE-2011-1473)."""
+
+    outcome: str
+    """``accepted`` (a ServerHello came), ``refused`` (an alert), ``ended`` (the connection did), ``ignored`` (a command
+    was answered afterwards), ``not-tested``, ``not-connected``, ``failed``, ``eof``, ``reset``, ``timeout``."""
+
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Resumption:
+    """Two sessions, the second of which asked to go on where the first had ended."""
+
+    version: str
+    by: str
+    """``ticket`` or ``id`` (RFC 5077, RFC 8446 section 2.2; RFC 5246 section 7.3)."""
+
+    outcome: str
+    """``resumed``, ``not-resumed``, ``nothing-given`` (the first session gave nothing to resume), or
+    how one of them ended: ``alert``, ``eof``, ``reset``, ``timeout``, ``failed``, ``not-connected``."""
+
+    lifetime: Optional[int] = None
+    """Seconds that the server's ticket is good for, as it says."""
+
+    max_early_data: Optional[int] = None
+    """Octets of early data that the server's ticket of TLS 1.3 allows; ``None``: no such extension was seen."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Observation:
     """Everything seen of one service on one address from one source: the unit of the journal."""
 
@@ -482,6 +513,10 @@ class Observation:
 
     dh_primes: Tuple[str, ...] = ()
     """Each prime of a finite-field key exchange, once, hexadecimal."""
+
+    resumptions: Tuple[Resumption, ...] = ()
+    renegotiation: Optional[Renegotiation] = None
+    """Of the depth ``deep``, on the TLS port."""
 
     @property
     def source_address(self) -> Optional[str]:

@@ -23,7 +23,8 @@ ASKING = (GATE, FULL, DEEP)
 BUDGETS = {PORT: 1, SESSION: 1, GATE: 80, FULL: 250, DEEP: 400}
 """Hellos for one service of one endpoint at the most, where the user does not say. A server with old versions and
 fifty suites in each takes many more than a good one."""
-HELLO, INJECTION = "hello", "stls-injection"
+HELLO, INJECTION, RESUMPTION, RENEGOTIATION = "hello", "stls-injection", "resumption", "renegotiation"
+KINDS = (HELLO, INJECTION, RESUMPTION, RENEGOTIATION)
 """Kinds of questions."""
 
 MAX_CONCURRENCY = 10000
@@ -138,10 +139,10 @@ def _check_question(question: Question) -> None:
 
     :raises ValueError: they can't
     """
-    if question.kind == INJECTION:
-        return
+    if question.kind not in KINDS:
+        raise ValueError("its kind is %.40r, none of %s" % (question.kind, ", ".join(KINDS)))
     if question.kind != HELLO:
-        raise ValueError("its kind is %.40r, none of %s, %s" % (question.kind, HELLO, INJECTION))
+        return
     size = 6 if question.version == SSL_2 else 4
     if question.version != SSL_2 and not 0x0300 <= question.version <= 0x0304:
         raise ValueError("version 0x%04x is none of SSLv2 to TLS 1.3" % question.version)

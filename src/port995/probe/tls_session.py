@@ -15,7 +15,7 @@ import time
 import warnings
 from typing import Any, Optional
 
-from .handshake_messages import Transcript, read_handshake
+from .handshake_messages import NEW_SESSION_TICKET, Transcript, read_handshake
 from .model import TlsSession
 from .resolve import family_of
 from .tcp import TcpStream
@@ -100,17 +100,26 @@ class TlsStream:
     :param stream: the connection
     :param context: of `make_context`
     :param server_name: sent as SNI when it is a name
+    :param resumed: a session of the same context to go on with
     :raises ValueError: a name that can't be sent
     """
 
-    def __init__(self, stream: TcpStream, context: ssl.SSLContext, server_name: Optional[str]) -> None:
+    def __init__(
+        self,
+        stream: TcpStream,
+        context: ssl.SSLContext,
+        server_name: Optional[str],
+        resumed: Optional[ssl.SSLSession] = None,
+    ) -> None:
         self._stream = stream
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.server_name = sni_of(server_name)
         self._watching = getattr(context, "_msg_callback", None) is not None
         self._transcript = Transcript()
         try:
-            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=self.server_name)
+            self._tls = context.wrap_bio(
+                self._incoming, self._outgoing, server_hostname=self.server_name, session=resumed
+            )
         except (ValueError, UnicodeError, ssl.SSLError) as error:
             raise ValueError("%s can't be sent as SNI: %s" % (ascii(self.server_name), error)) from error
         self._tls.transcript = self._transcript  # type: ignore[attr-defined]  # a WatchedObject, by make_context
@@ -198,6 +207,26 @@ class TlsStream:
         except ssl.SSLError:
             pass  # The peer's own may not have come; ours is written all the same.
         await self._flush_last()
+
+    @property
+    def version(self) -> Optional[str]:
+        """The version that was negotiated."""
+        return self._tls.version()
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the handshake went on with a session from before."""
+        return bool(self._tls.session_reused)
+
+    @property
+    def ssl_session(self) -> Optional[ssl.SSLSession]:
+        """What may be gone on with."""
+        return self._tls.session
+
+    @property
+    def ticket_message(self) -> Optional[bytes]:
+        """The last NewSessionTicket that came, where this Python shows messages."""
+        return self._transcript.messages.get(NEW_SESSION_TICKET)
 
     @property
     def alert(self) -> Optional[int]:

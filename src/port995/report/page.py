@@ -153,7 +153,7 @@ def _tls(seen: Observation, told: dict[TlsFacts, str]) -> list[str]:
     for spoken in facts.versions:
         if spoken.suites or spoken.groups:
             body += ["", *_version(spoken)]
-    body += ["", *_beside(facts)]
+    body += ["", *_beside(facts), *_sessions(seen)]
     return _section(f"TLS ON {where.upper()}", body)
 
 
@@ -218,6 +218,18 @@ def _beside(facts: TlsFacts) -> list[str]:
     ]
     if facts.dh_bits:
         lines.append("Diffie-Hellman primes: " + ", ".join(f"{bits} bits" for bits in facts.dh_bits))
+    return lines
+
+
+def _sessions(seen: Observation) -> list[str]:
+    lines = []
+    for one in seen.resumptions:
+        lifetime = f", ticket good for {one.lifetime} s" if one.lifetime is not None else ""
+        early = f", {one.max_early_data} octets of early data" if one.max_early_data else ""
+        lines.append(f"resumption, {one.version} by {one.by}: {one.outcome}{lifetime}{early}")
+    if seen.renegotiation is not None:
+        detail = f" ({visible(seen.renegotiation.detail, 120)})" if seen.renegotiation.detail else ""
+        lines.append(f"renegotiation that the client begins: {seen.renegotiation.outcome}{detail}")
     return lines
 
 

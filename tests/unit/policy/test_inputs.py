@@ -34,6 +34,9 @@ BY_NAME_ONLY = {
     "POP3S-DOWN-002",  # experiments: a profile of one's own names them
     "POP3S-ALPN-001",
     "POP3S-TOL-001",
+    "POP3S-RENEG-002",
+    "POP3S-RES-001",
+    "POP3S-EARLY-001",
 }
 """Checks that no profile of the program names."""
 

@@ -59,7 +59,8 @@ def _open(seen: Observation, evidence: Evidence) -> list[Doubt]:
         ends = sum(one.question == hello.question and one.outcome in WEAK_ENDS for one in seen.hellos)
         return hello.question.startswith("control-") and (hello.alert in REFUSING_ALERTS or ends > 1)
 
-    return [doubt for doubt in evidence.doubts if not refused(doubt.hello)]
+    # An experiment is refused for what it is, here or there.
+    return [doubt for doubt in evidence.doubts if not doubt.hello.experiment and not refused(doubt.hello)]
 
 
 def _offers(seen: Observation) -> list[str]:
@@ -67,7 +68,7 @@ def _offers(seen: Observation) -> list[str]:
     by_offer: dict[tuple[object, ...], dict[str, None]] = {}
     for hello in seen.hellos:
         word = _word(hello)
-        if word:
+        if word and not hello.experiment:
             offer = (hello.version, hello.suites, hello.groups, hello.signatures, hello.server_name)
             by_offer.setdefault(offer, {})[word] = None
     return [f"one offer was answered {' and '.join(words)}" for words in by_offer.values() if len(words) > 1]
