@@ -15,6 +15,8 @@ import textwrap
 import time
 from pathlib import Path
 
+from tests.ports import own_port
+
 START_TIMEOUT = 15.0
 """Seconds Dovecot gets to open its ports."""
 
@@ -22,13 +24,6 @@ START_TIMEOUT = 15.0
 def dovecot_binary() -> str | None:
     """Path of the dovecot binary, also where sbin is not on a user's PATH; ``None``: not installed."""
     return shutil.which("dovecot", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-
-
-def free_port() -> int:
-    """A TCP port that was free on every loopback address a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("0.0.0.0", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclasses.dataclass
@@ -97,8 +92,8 @@ class Dovecot:
         binary = dovecot_binary()
         if binary is None:
             raise RuntimeError("dovecot is not installed")
-        self.pop3s_port = self.pop3s_port or free_port()
-        self.pop3_port = self.pop3_port or free_port()
+        self.pop3s_port = self.pop3s_port or own_port()
+        self.pop3_port = self.pop3_port or own_port()
         for name in ("run", "state", "mail"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         configuration = self.folder / "dovecot.conf"
