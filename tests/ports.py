@@ -30,7 +30,8 @@ def own_base_port() -> int:
 
 
 def _own(added: tuple[int, ...]) -> int:
-    for base in random.SystemRandom().sample(range(LOWEST, HIGHEST - max(added)), 1000):
+    bases = range(LOWEST, HIGHEST - max(added))
+    for base in random.SystemRandom().sample(bases, len(bases)):
         if all(_is_free(base + one) for one in added):
             names = [socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for _one in added]
             try:
