@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # `make audit` and `make test` do everything on a fresh machine; `make help` lists the rest.
 VENV ?= .venv
+# Processes that run tests at the same time; many tests wait for an answer that does not come, so one more than cores.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 1) + 1)
 BIN := $(VENV)/bin
+# Each file of tests goes to one worker, in the order of tests/conftest.py.
+BY_FILE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 export INVENTORY TARGETS OUT AUDIT_ARGS PYTHON
 
@@ -19,7 +23,7 @@ audit: $(READY) ## Audit the embedded lab, or INVENTORY=path, or TARGETS="mail.e
 
 test: $(READY) ## Run the tests
 	@packaging/test_servers.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(BY_FILE)
 
 lint: $(READY) ## ruff, mypy, yamllint, ansible-lint, changelog
 	@packaging/lint.sh $(abspath $(BIN))
@@ -44,7 +48,8 @@ mutants: $(READY) ## Prove that the tests notice faults
 	$(BIN)/python -m tests.mutants.run
 
 truth: $(READY) ## Hold the gate against 200 random configurations of real servers
-	GATE_CONFIGURATIONS=29 $(BIN)/python -m pytest -s tests/integration/gate/test_truth_by_configuration.py
+	@# A worker for each kind of server: it waits for most of its time.
+	GATE_CONFIGURATIONS=29 $(BIN)/python -m pytest -raP -n 7 tests/integration/gate/test_truth_by_configuration.py
 
 bench: $(READY) ## Endpoints per second and memory, against peers
 	$(BIN)/python -m tests.bench.bench_endpoints --network

@@ -20,6 +20,8 @@ from typer.testing import CliRunner
 
 from port995.cli import app
 
+from ..ports import own_port
+
 QUICK = ("--connect-timeout", "3", "--tls-timeout", "3", "--pop3-timeout", "3", "--resolve-timeout", "3")
 
 
@@ -120,10 +122,8 @@ def listener(speaks: bytes = b"", holds: bool = True) -> Iterator[Listener]:
 
 
 def closed_port() -> int:
-    """A port that nobody listens on, a moment ago at least."""
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
+    """A port that nobody listens on, on any address of this machine."""
+    return own_port()
 
 
 def wait_for(condition: Any, what: str, seconds: float = 15) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from port995.lab.lab import Lab
 
-from ..unit.lab.test_lab import free_base_port
+from ..ports import own_base_port
 from .command_line import QUICK, port995, statuses
 
 SOURCES = ("--source", "127.0.0.2")
@@ -19,7 +19,7 @@ OLD = {"POP3S-VER-001", "POP3S-VER-002", "POP3S-VER-003", "POP3S-VER-004", "POP3
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab(tmp_path_factory.mktemp("lab"), free_base_port()) as running:
+    with Lab(tmp_path_factory.mktemp("lab"), own_base_port()) as running:
         yield running
 
 

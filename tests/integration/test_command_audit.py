@@ -18,7 +18,7 @@ from port995.lab.lab import Lab
 from port995.policy.registry import all_checks
 from port995.probe.version import __version__
 
-from ..unit.lab.test_lab import free_base_port
+from ..ports import own_base_port
 from .command_line import QUICK, Ended, closed_port, ended, listener, port995, start, statuses
 
 SOURCES = ("--source", "127.0.0.1", "--source", "127.0.0.2")
@@ -26,7 +26,7 @@ SOURCES = ("--source", "127.0.0.1", "--source", "127.0.0.2")
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab(tmp_path_factory.mktemp("lab"), free_base_port()) as running:
+    with Lab(tmp_path_factory.mktemp("lab"), own_base_port()) as running:
         yield running
 
 

@@ -18,7 +18,7 @@ import yaml
 
 from port995.lab.fleet import FLEET, SOURCES
 
-from ..unit.lab.test_lab import free_base_port
+from ..ports import own_base_port
 from .command_line import Ended, ended, port995, start, wait_for
 
 AUDIT = f"""
@@ -31,7 +31,7 @@ exec "{sys.executable}" -m port995 audit -i "$PORT995_LAB_INVENTORY" --ca-file "
 def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, Path]:
     """An audit of the whole lab, started by the lab."""
     out = tmp_path_factory.mktemp("lab") / "out"
-    run = ended(start("lab", "--base-port", free_base_port(), "--", "sh", "-c", AUDIT, "sh", out), 60)
+    run = ended(start("lab", "--base-port", own_base_port(), "--", "sh", "-c", AUDIT, "sh", out), 60)
     return run, out
 
 
@@ -96,7 +96,7 @@ def test_a_folder_without_a_readable_report_is_no_success(text: str, tmp_path: P
 def test_in_the_foreground_it_prints_its_inventory_and_ends_at_a_signal(
     number: signal.Signals, folders: Path
 ) -> None:
-    base = free_base_port()
+    base = own_base_port()
     process = start("lab", "--base-port", base)
     assert process.stdout is not None
     printed = []
@@ -120,23 +120,23 @@ def test_in_the_foreground_it_prints_its_inventory_and_ends_at_a_signal(
 
 @pytest.mark.parametrize("code", [0, 1, 3, 42])
 def test_it_ends_with_the_exit_code_of_the_command(code: int, folders: Path) -> None:
-    assert port995("lab", "--base-port", free_base_port(), "--", "sh", "-c", f"exit {code}").code == code
+    assert port995("lab", "--base-port", own_base_port(), "--", "sh", "-c", f"exit {code}").code == code
     assert list(folders.iterdir()) == []
 
 
 def test_options_of_the_command_are_the_command_s(tmp_path: Path) -> None:
     out = tmp_path / "seen"
-    run = port995("lab", "--base-port", free_base_port(), "--", "sh", "-c", 'printf "%s\\n" "$@" > "$0"', out, "--help")
+    run = port995("lab", "--base-port", own_base_port(), "--", "sh", "-c", 'printf "%s\\n" "$@" > "$0"', out, "--help")
     assert run.code == 0 and out.read_text() == "--help\n"
 
 
 def test_a_command_that_a_signal_ended_is_no_success() -> None:
-    run = port995("lab", "--base-port", free_base_port(), "--", "sh", "-c", "kill -TERM $$")
+    run = port995("lab", "--base-port", own_base_port(), "--", "sh", "-c", "kill -TERM $$")
     assert run.code == 128 + signal.SIGTERM
 
 
 def test_sigterm_ends_the_command_with_the_lab(folders: Path, tmp_path: Path) -> None:
-    process = start("lab", "--base-port", free_base_port(), "--", "sh", "-c", 'echo $$ > "$0"; exec sleep 60',
+    process = start("lab", "--base-port", own_base_port(), "--", "sh", "-c", 'echo $$ > "$0"; exec sleep 60',
                     folders / "pid")  # fmt: skip
     wait_for(lambda: (folders / "pid").exists() and (folders / "pid").read_text().endswith("\n"), "the command")
     child = int((folders / "pid").read_text())
@@ -148,12 +148,12 @@ def test_sigterm_ends_the_command_with_the_lab(folders: Path, tmp_path: Path) ->
 
 
 def test_a_command_that_does_not_exist_is_wrong_usage() -> None:
-    run = port995("lab", "--base-port", free_base_port(), "--", "/nowhere/port995")
+    run = port995("lab", "--base-port", own_base_port(), "--", "/nowhere/port995")
     assert run.code == 2 and "/nowhere/port995 can't be run" in run.err
 
 
 def test_inventory_and_ca_are_written_where_one_asks(tmp_path: Path) -> None:
-    base = free_base_port()
+    base = own_base_port()
     run = port995("lab", "--base-port", base, "--inventory", tmp_path / "i.yml", "--ca-file", tmp_path / "ca.pem", "--",
                   "true")  # fmt: skip
     assert run.code == 0
@@ -164,7 +164,7 @@ def test_inventory_and_ca_are_written_where_one_asks(tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_taken_is_wrong_usage_and_leaves_nothing(folders: Path) -> None:
-    base = free_base_port()
+    base = own_base_port()
     with socket.create_server((FLEET[4].address, base + 110)):
         run = port995("lab", "--base-port", base, "--", "true")
     assert run.code == 2 and "choose another --base-port" in run.err
@@ -175,7 +175,7 @@ def test_ansible_reads_the_inventory_as_it_is_meant(tmp_path: Path) -> None:
     command = Path(sys.executable).with_name("ansible-inventory")
     if not command.exists() and shutil.which("ansible-inventory") is None:
         pytest.skip("ansible-inventory is not installed")
-    port995("lab", "--base-port", free_base_port(), "--inventory", tmp_path / "i.yml", "--", "true")
+    port995("lab", "--base-port", own_base_port(), "--inventory", tmp_path / "i.yml", "--", "true")
     listed = subprocess.run([command if command.exists() else "ansible-inventory", "-i", tmp_path / "i.yml", "--list"],
                             capture_output=True, text=True, timeout=60, check=True)  # fmt: skip
     assert listed.stderr == ""

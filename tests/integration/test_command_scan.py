@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from port995.lab.lab import Lab
 from port995.report import schema
 
-from ..unit.lab.test_lab import free_base_port
+from ..ports import own_base_port
 from .command_line import QUICK, closed_port, ended, listener, port995, start
 
 VALID = Draft202012Validator(schema.load("observation-1"))
@@ -26,7 +26,7 @@ def test_a_closed_port_was_observed() -> None:
 
 
 def test_both_services_of_a_good_server_are_told(tmp_path: Path) -> None:
-    with Lab(tmp_path, free_base_port()) as lab:
+    with Lab(tmp_path, own_base_port()) as lab:
         run = port995("scan", f"127.0.95.1:{lab.base_port + 995}", "--pop3-port", lab.base_port + 110, "--lines", *QUICK)
     assert run.code == 0, run
     clear, tls = run.out.splitlines()
@@ -35,7 +35,7 @@ def test_both_services_of_a_good_server_are_told(tmp_path: Path) -> None:
 
 
 def test_of_a_single_target_a_page_is_told_the_answer_first(tmp_path: Path) -> None:
-    with Lab(tmp_path, free_base_port()) as lab:
+    with Lab(tmp_path, own_base_port()) as lab:
         where = f"127.0.95.1:{lab.base_port + 995}"
         run = port995("scan", where, "--pop3-port", lab.base_port + 110, "--server-name", "good.lab.example",
                       "--ca-file", tmp_path / "ca.pem", *QUICK)  # fmt: skip
@@ -58,7 +58,7 @@ def test_silence_was_not_observed(service: str, tmp_path: Path) -> None:
         with listener() as server:
             run = port995("scan", server.target, "--lines", *quick)
     else:
-        with Lab(tmp_path, free_base_port()) as lab:
+        with Lab(tmp_path, own_base_port()) as lab:
             run = port995("scan", f"127.0.95.6:{lab.base_port + 995}", "--lines", *quick)
     assert run.code == 3, run
     assert "timeout" in run.out

@@ -21,7 +21,7 @@ from port995.evidence.begin import questions_of
 from port995.lab.lab import Lab
 from port995.probe.codec import to_json
 
-from ..unit.lab.test_lab import free_base_port
+from ..ports import own_base_port
 
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 SCRIPT = """\
@@ -52,7 +52,7 @@ def interpreter(version: str) -> str | None:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab(tmp_path_factory.mktemp("lab"), free_base_port()) as running:
+    with Lab(tmp_path_factory.mktemp("lab"), own_base_port()) as running:
         yield running
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from port995.lab.compare import compare, load_truth
 from port995.lab.lab import Lab
 
-from .conftest import free_base_port
+from ..ports import own_base_port
 from .environments import Environment
 
 SOURCES = ("127.0.0.1", "127.0.0.2")
@@ -38,7 +38,7 @@ def audit_by_command(environment: Environment) -> Path:
         f'port995 audit -i "$PORT995_LAB_INVENTORY" --ca-file "$PORT995_LAB_CA" {sources}'
         ' --tls-timeout 3 --pop3-timeout 3 --out "$0"'
     )
-    port = str(free_base_port())
+    port = str(own_base_port())
     done = environment.run("port995", "lab", "--base-port", port, "--", "sh", "-c", script, out)
     assert done.returncode == 1, done.stdout + done.stderr
     own = environment.run("port995", "lab", "--compare", out)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from port995.lab.lab import Lab, LabError
+from port995.lab.lab import Lab
 
+from ..ports import own_base_port
 from .environments import ROOT
 
 BUILD_SECONDS = 120
@@ -39,22 +39,8 @@ def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The embedded lab, on ports that nobody else has."""
-    running = None
-    for _attempt in range(20):
-        running = Lab(tmp_path_factory.mktemp("lab"), free_base_port())
-        try:
-            running.__enter__()
-            break
-        except LabError:
-            running = None
-    assert running is not None, "no ports are free for the lab"
-    yield running
-    running.close()
-
-
-def free_base_port() -> int:
-    """A base port for a lab of one's own, below the ports that the kernel gives to clients."""
-    return random.randrange(22000, 31000, 2)
+    with Lab(tmp_path_factory.mktemp("lab"), own_base_port()) as running:
+        yield running
 
 
 def _build(*command: str) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import functools
 import hashlib
 import os
@@ -111,7 +112,10 @@ def fill_wheelhouse(interpreter: Path, version: Version, wanted: list[str]) -> P
     if folder.is_dir():
         return folder
     CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+    with (CACHE / f"{folder.name}.lock").open("w") as lock, tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.is_dir():  # Another worker has built it meanwhile.
+            return folder
         subprocess.run([interpreter, "-I", "-m", "venv", f"{scratch}/venv"], check=True, timeout=INSTALL_SECONDS)
         # The pip that Debian 12 brings can't build python-nmap, which is released as source only, in the old way.
         command = [f"{scratch}/venv/bin/python", "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--use-pep517"]

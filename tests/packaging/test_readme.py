@@ -21,7 +21,7 @@ from port995.lab.fleet import FLEET
 from port995.policy import inventory
 from port995.policy.model import FOLDING_ORDER, Exit
 
-from .conftest import free_base_port
+from ..ports import own_base_port
 from .environments import ROOT
 
 sys.path.insert(0, str(ROOT / "packaging"))
@@ -69,7 +69,7 @@ def test_a_command_that_the_program_does_not_take_would_be_noticed() -> None:
 def test_the_lab_command_of_the_readme_runs(tmp_path: Path) -> None:
     (line,) = [line for block in _blocks("sh") for line in block.splitlines() if line.startswith("port995 lab")]
     # Other tests have labs of their own on this machine at the same time.
-    line = line.replace("port995 lab", f"port995 lab --base-port {free_base_port()}", 1)
+    line = line.replace("port995 lab", f"port995 lab --base-port {own_base_port()}", 1)
     done = subprocess.run(
         ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
         stdin=subprocess.DEVNULL, env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"},

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.integration.dovecot.server import free_port
+from tests.ports import own_port
 
 from . import chroots, dovecot23, identities, openssl_stack
 from . import groups as named_groups
@@ -30,7 +30,7 @@ def _start(release: chroots.Release, folder: Path, write: Callable[[Path, Path, 
     own = Path(tempfile.mkdtemp(prefix="port995-", dir=release.folder / "tmp"))
     own.chmod(0o755)
     inside = Path("/") / own.relative_to(release.folder)
-    port, stls_port = free_port(), free_port()
+    port, stls_port = own_port(), own_port()
     for name in ("run", "state", "mail"):
         (own / name).mkdir()
     (own / "dovecot.conf").write_text(write(own, inside, port, stls_port))

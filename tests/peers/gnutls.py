@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.integration.dovecot.server import free_port
+from tests.ports import own_port
 
 from . import groups as named_groups
 from . import identities
@@ -98,7 +98,7 @@ class GnuTls:
         return None if shutil.which("gnutls-serv") else "gnutls-serv is not installed (Debian: gnutls-bin)"
 
     def start(self, configuration: TlsConfiguration, folder: Path) -> Running:
-        port = free_port()
+        port = own_port()
         command = [
             "gnutls-serv", "--echo", "--disable-client-cert", f"--port={port}", f"--priority={priority(configuration)}",
         ]

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.integration.dovecot.server import free_port
+from tests.ports import own_port
 
 from . import groups as named_groups
 from . import identities
@@ -84,7 +84,7 @@ class Jsse:
         return None
 
     def start(self, configuration: TlsConfiguration, folder: Path) -> Running:
-        port = free_port()
+        port = own_port()
         for key_type in configuration.key_types:
             identities.write(key_type, folder)
         suites = [BY_NUMBER[one] for one in (*configuration.suites13, *configuration.suites)]

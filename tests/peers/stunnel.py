@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.integration.dovecot.server import free_port
+from tests.ports import own_port
 
 from . import groups as named_groups
 from . import identities, openssl_stack
@@ -30,7 +30,7 @@ class Stunnel:
         return None if shutil.which("stunnel") else "stunnel is not installed (Debian: stunnel4)"
 
     def start(self, configuration: TlsConfiguration, folder: Path) -> Running:
-        port = free_port()
+        port = own_port()
         (key_type,) = configuration.key_types
         identity = identities.write(key_type, folder)
         if configuration.dh_parameters:

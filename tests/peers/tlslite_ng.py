@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.integration.dovecot.server import free_port
+from tests.ports import own_port
 
 from . import groups as named_groups
 from . import identities
@@ -77,7 +77,7 @@ class TlsLite:
         return None
 
     def start(self, configuration: TlsConfiguration, folder: Path) -> Running:
-        port = free_port()
+        port = own_port()
         for key_type in configuration.key_types:
             identities.write(key_type, folder)
         (folder / "configuration.json").write_text(json.dumps(dataclasses.asdict(configuration)))

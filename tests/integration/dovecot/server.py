@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real Dovecot of the test's own: its configuration, base_dir, ports and certificate lie in a temporary folder."""
+"""A real Dovecot of the test's own: its configuration, base_dir, ports and certificate lie in temporary folders."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import textwrap
 import time
 from pathlib import Path
+
+from tests.ports import own_port
 
 START_TIMEOUT = 15.0
 """Seconds Dovecot gets to open its ports."""
@@ -22,13 +25,6 @@ START_TIMEOUT = 15.0
 def dovecot_binary() -> str | None:
     """Path of the dovecot binary, also where sbin is not on a user's PATH; ``None``: not installed."""
     return shutil.which("dovecot", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-
-
-def free_port() -> int:
-    """A TCP port that was free on every loopback address a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("0.0.0.0", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclasses.dataclass
@@ -42,6 +38,9 @@ class Dovecot:
     extra: str = ""
     pop3s_port: int = 0
     pop3_port: int = 0
+    base: Path | None = None
+    """For its sockets: the path of one has 107 octets at the most (``unix(7)``), and pytest's folders have long ones."""
+
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -59,7 +58,7 @@ class Dovecot:
         )
         chroot = "" if os.getuid() == 0 else "  chroot =\n"
         return textwrap.dedent(f"""\
-            base_dir = {self.folder}/run
+            base_dir = {self.base}
             state_dir = {self.folder}/state
             log_path = {self.folder}/log
             info_log_path = {self.folder}/log
@@ -97,9 +96,11 @@ class Dovecot:
         binary = dovecot_binary()
         if binary is None:
             raise RuntimeError("dovecot is not installed")
-        self.pop3s_port = self.pop3s_port or free_port()
-        self.pop3_port = self.pop3_port or free_port()
-        for name in ("run", "state", "mail"):
+        self.pop3s_port = self.pop3s_port or own_port()
+        self.pop3_port = self.pop3_port or own_port()
+        self.base = Path(tempfile.mkdtemp(prefix="port995-", dir="/tmp"))
+        self.base.chmod(0o755)
+        for name in ("state", "mail"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         configuration = self.folder / "dovecot.conf"
         configuration.write_text(self.configuration())
@@ -129,11 +130,12 @@ class Dovecot:
 
     def stop(self) -> None:
         """End it, by its own process id only."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(10)
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+        if self.base is not None:
+            shutil.rmtree(self.base, ignore_errors=True)

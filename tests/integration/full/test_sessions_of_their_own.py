@@ -17,11 +17,10 @@ from port995.policy.offers import compile_offers
 from port995.policy.profile import load_profile
 from port995.probe.engine import ScanOptions, local_vantage, run_scan
 from port995.probe.model import Observation, Target
-from tests.integration.dovecot.server import Dovecot, free_port
+from tests.integration.dovecot.server import Dovecot
 from tests.peers import identities
 from tests.peers.peer import SERVER_NAME
-
-from ...unit.lab.test_lab import free_base_port
+from tests.ports import own_base_port, own_port
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed (Debian: openssl)")
 
@@ -30,7 +29,7 @@ pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl
 def s_server(folder: Path, *arguments: str) -> Iterator[int]:
     """OpenSSL's own server, which answers every line and so never says +OK."""
     identities.write("rsa", folder)
-    port = free_port()
+    port = own_port()
     server = subprocess.Popen(
         ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", folder / "rsa.crt", "-key", folder / "rsa.key",
          "-quiet", *arguments],
@@ -75,7 +74,7 @@ def ways(seen: Observation) -> dict[tuple[str, str], str]:
 
 
 def test_a_server_with_one_process_resumes(tmp_path: Path) -> None:
-    with Lab(tmp_path, free_base_port()) as lab:
+    with Lab(tmp_path, own_base_port()) as lab:
         seen = deep(lab.base_port + 995, "resumption", "127.0.95.1")
     assert set(ways(seen)) == {("TLSv1.3", "ticket"), ("TLSv1.2", "ticket"), ("TLSv1.2", "id")}
     assert ways(seen)["TLSv1.3", "ticket"] == ways(seen)["TLSv1.2", "ticket"] == "resumed"

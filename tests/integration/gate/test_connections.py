@@ -9,7 +9,6 @@ control: a single end of a connection proves nothing.
 from __future__ import annotations
 
 import dataclasses
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ import pytest
 pytest.importorskip("tlslite", reason="tlslite-ng is not installed (it comes with the dev extra)")
 
 from port995.policy.profile import load_profile  # noqa: E402
+from tests.integration.command_line import wait_for  # noqa: E402
 from tests.peers.dovecot23 import Dovecot23  # noqa: E402
 from tests.peers.dovecot_in_chroot import Dovecot24  # noqa: E402
 from tests.peers.jsse import Jsse  # noqa: E402
@@ -65,14 +65,13 @@ def count(peer: Peer, folder: Path, checks: tuple[str, ...]) -> Counted:
     profile = BASELINE.narrowed([id_ for id_ in BASELINE.checks if id_.startswith(families)])
     folder.mkdir(exist_ok=True)
     with peer.start(GOOD, folder) as running:
-        time.sleep(0.5)  # The connection by which the start was noticed.
+        if "dovecot" in peer.name:
+            wait_for(lambda: logged(running), "the line of the connection by which the start was noticed")
         before = logged(running)
         target, (seen,) = look(running.address, running.port, profile=profile)
         made = len(seen.connections)
         if "dovecot" in peer.name:
-            end = time.monotonic() + LOG_LIMIT
-            while logged(running) - before < made and time.monotonic() < end:
-                time.sleep(0.05)
+            wait_for(lambda: logged(running) - before >= made, f"the lines of {made} connections", LOG_LIMIT)
             assert logged(running) - before == made, running.log
     found = {check: one.status.value for check, one in findings(target, [seen], profile)[TLS_PORT].items()}
     # The peers run their libraries at the lowest level of security, so SHA-1 signatures are taken.

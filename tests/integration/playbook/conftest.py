@@ -9,7 +9,7 @@ import pytest
 
 from port995.lab.lab import Lab
 
-from ...unit.lab.test_lab import free_base_port
+from ...ports import own_base_port
 from .dark import dark_port
 
 Hosts = dict[str, dict[str, object]]
@@ -18,7 +18,7 @@ Hosts = dict[str, dict[str, object]]
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The embedded lab, on ports of this folder's own."""
-    with Lab(tmp_path_factory.mktemp("lab"), free_base_port()) as running:
+    with Lab(tmp_path_factory.mktemp("lab"), own_base_port()) as running:
         yield running
 
 

@@ -15,20 +15,14 @@ import pytest
 
 from port995.lab.fleet import FLEET, LabHost
 from port995.lab.lab import MAX_BASE_PORT, Lab, LabError
+from tests.ports import own_base_port
 
 HOSTS = {host.name: host for host in FLEET}
 
 
-def free_base_port() -> int:
-    """A base port whose TLS port nobody has on the lab's first address."""
-    with socket.socket() as trial:
-        trial.bind((FLEET[0].address, 0))
-        return int(trial.getsockname()[1]) - 995
-
-
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab(tmp_path_factory.mktemp("lab"), free_base_port()) as running:
+    with Lab(tmp_path_factory.mktemp("lab"), own_base_port()) as running:
         yield running
 
 
@@ -111,7 +105,7 @@ def test_keys_are_for_their_owner_only(lab: Lab) -> None:
 
 
 def test_it_ends_quickly_with_a_hanging_session_open_and_leaves_nothing(tmp_path: Path) -> None:
-    running = Lab(tmp_path, free_base_port())
+    running = Lab(tmp_path, own_base_port())
     with running, inside_tls(running, HOSTS["hangs"]) as session:
         threads = {thread.name for thread in threading.enumerate()}
         started = time.monotonic()

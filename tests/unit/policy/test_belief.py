@@ -109,6 +109,7 @@ def test_an_answer_is_never_outvoted() -> None:
     found = statuses(with_hellos((*hellos, old, *hellos)))
     assert found["VER-004"] == "fail"
     assert found["NODE-001"] == "fail"
+    assert found["CIPH-004"] == "not_tested", "what was on offer beside it was passed over, not refused"
 
 
 def test_a_flight_that_did_not_come_to_its_end_is_neither_answer_nor_refusal() -> None:

@@ -20,8 +20,8 @@ def test_a_thousand_endpoints_are_judged_in_seconds():
         handshake = dataclasses.replace(good_tls(), certificates=own[number % len(own)])
         seen += [session(aim, tls=handshake), companion(aim)]
     plan = [HostPlan(f"h{n}", Intent.SERVE) for n in range(1000)]
-    began = time.perf_counter()
+    began = time.process_time()
     judgement = judged(seen, plan=plan, targets=aims)
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     assert judgement.coverage.assessed == 1000
-    assert seconds < 10, f"{seconds:.1f} s"  # about 1 s on an idle machine; the margin is for a busy one
+    assert seconds < 10, f"{seconds:.1f} s"  # of this process alone: how busy the machine is does not matter

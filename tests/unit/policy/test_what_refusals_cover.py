@@ -30,8 +30,10 @@ def status(hellos: tuple[Hello, ...], check: str) -> str:
 
 def test_tls_1_2_may_be_spoken_although_every_suite_that_older_versions_have_was_refused() -> None:
     """Its control was lost, and so were the questions about its groups: then nothing is known of its groups."""
-    lost = good_hellos(LEAF, groups_rsa=TIMEOUT, groups_ecdsa=TIMEOUT, groups_ecdsa_alone=TIMEOUT)
+    asked = ("groups_rsa", "groups_ecdsa", "groups_ecdsa_alone", "signatures_rsa", "signatures_ecdsa")
+    lost = good_hellos(LEAF, **dict.fromkeys(asked, TIMEOUT))
     hellos = (hello_of(questions()["control-1.2"], TIMEOUT), hello_of(questions()["control-1.3"], ANSWER_13), *lost[1:])
+    assert {hello.answered_version for hello in hellos} == {None, 0x0304}
     assert status(hellos, "VER-005") == "pass"
     assert status(hellos, "GRP-001") == "not_tested"
 
@@ -128,6 +130,12 @@ def test_the_same_word_below_tls_1_3_finds_fault_with_the_hello() -> None:
 def test_what_tls_1_1_signs_is_weak(suite: int, expected: str) -> None:
     """It has no list of signatures to refuse; RSA key exchange signs nothing, and says nothing of other suites."""
     assert status(good_hellos(LEAF, old_ecdhe_rsa=taken(suite, 0x0302)), "SIG-001") == expected
+
+
+@pytest.mark.parametrize("answer", [taken(0xC013, 0x0302, group=0x001D), TIMEOUT], ids=["spoken", "may be spoken"])
+def test_groups_of_tls_1_1_are_not_settled_by_those_of_tls_1_2(answer: dict[str, Any]) -> None:
+    assert status(good_hellos(LEAF), "GRP-001") == "pass"
+    assert status(good_hellos(LEAF, old_ecdhe_rsa=answer), "GRP-001") == "not_tested"
 
 
 def test_where_no_session_came_about_the_control_has_to_be_answered_behind_all_refusals() -> None:

@@ -280,7 +280,7 @@ def test_no_more_endpoints_fly_than_asked_for(monkeypatch: pytest.MonkeyPatch) -
             flying -= 1
 
     monkeypatch.setattr(engine, "observe", observe)
-    with refusing_port("127.0.0.1") as port:
+    with refusing_port("0.0.0.0") as port:  # Nobody else takes it on any address.
         seen, _summary = look([tls_target(port, f"127.0.1.{number}") for number in range(1, 41)], concurrency=3)
     assert len(seen) == 40 and most == 3
 

@@ -179,6 +179,14 @@ def test_every_old_version_that_is_spoken_is_shown(
     assert shown & set(OLD_VERSIONS) == set(versions)
 
 
+def test_an_answer_in_a_lower_version_that_shows_nothing_new_hides_what_else_was_on_offer() -> None:
+    both = question(
+        "both", TLS_1_1, (0x0035, 0x0005), groups=(0x001D,), marks={"CBC": (0x0035,), "RC4": (0x0005,)}
+    )  # fmt: skip
+    hellos, _heard = interrogate(ScriptedLine(ScriptedServer((TLS_1_0,), (0x0035, 0x0005))), [CONTROL, TLS11, both])
+    assert [offered(hello) for hello in hellos if hello.question == "both"] == [(0x0035, 0x0005), (0x0005,)]
+
+
 def test_who_refuses_a_version_as_such_is_not_asked_about_it_with_other_suites() -> None:
     server = ScriptedServer((TLS_1_2,), GOOD, refuses=flights.alert(70))
     more = dataclasses.replace(OLD, id="old-dhe", suites=digits((0x0033,)))

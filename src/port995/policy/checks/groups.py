@@ -97,8 +97,9 @@ def _suites_with(key: str) -> frozenset[int]:
 def _covered_12(evidence: Evidence, key: str) -> set[int]:
     """Groups that are settled as not taken with certificates of a type.
 
-    order alone; then they must have been refused without it too: not every server heeds that group.
-    order alone; then they must have been refused without it too: not every server heeds the certificate's group.
+    Refused, or passed over for the last group of the offer, they are. With ECDSA certificates it takes both: with the
+    certificate's own group beside them, where a server may have gone by order alone, and without it, where those that heed
+    it refuse for want of it (RFC 8422 section 5.1).
     """
     wanted, alone, beside, passed = _suites_with(key), set[int](), set[int](), set[int]()
     for refusal in evidence.refusals:
