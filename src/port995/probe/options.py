@@ -24,7 +24,8 @@ BUDGETS = {PORT: 1, SESSION: 1, GATE: 80, FULL: 250, DEEP: 400}
 """Hellos for one service of one endpoint at the most, where the user does not say. A server with old versions and
 fifty suites in each takes many more than a good one."""
 HELLO, INJECTION, RESUMPTION, RENEGOTIATION = "hello", "stls-injection", "resumption", "renegotiation"
-KINDS = (HELLO, INJECTION, RESUMPTION, RENEGOTIATION)
+EXTRAS = "pop3-extras"
+KINDS = (HELLO, INJECTION, RESUMPTION, RENEGOTIATION, EXTRAS)
 """Kinds of questions."""
 
 MAX_CONCURRENCY = 10000
@@ -83,10 +84,20 @@ class ScanOptions:
     rate: Optional[float] = None
     """Connections per second of the whole run; ``None``: no limit."""
 
+    pop3_full: bool = False
+    """Ask more inside TLS before login (`port995.probe.pop3_extras`); so do the depths ``full`` and ``deep``, and a
+    question of that kind."""
+
     @property
     def budget(self) -> int:
         """Hellos for one service of one endpoint at the most."""
         return BUDGETS[self.depth] if self.hello_budget is None else self.hello_budget
+
+    @property
+    def asks_extras(self) -> bool:
+        """Whether more is asked inside TLS before login."""
+        deep = self.depth in (FULL, DEEP)
+        return self.pop3_full or deep or any(question.kind == EXTRAS for question in self.questions)
 
     def check(self) -> None:
         """See that every option makes sense here.

@@ -171,12 +171,28 @@ class Dialogue:
         self._phase = "quit"
         await self._command(b"QUIT")
 
-    async def _command(self, command: bytes) -> bytes:
+    @property
+    def reader(self) -> LineReader:
+        """Where answers are read from, for those who ask more."""
+        return self._reader
+
+    async def ask(self, command: bytes) -> bytes:
+        """One command, or several joined by CRLF, and the first line of the answer.
+
+        :raises Ended: see `LineReader.line`; ``malformed`` too when something was said before the command
+        """
         if self._reader.buffered:
             # An answer that came before its question belongs to nobody; taking it would shift all that follow.
             raise Ended("malformed")
         await self._send(command + b"\r\n")
-        reply = await self._reader.line()
+        return await self._reader.line()
+
+    def note_quit(self, reply: bytes) -> None:
+        """Keep the answer to a QUIT that was sent another way than by `quit`."""
+        self._replies["QUIT"] = reply
+
+    async def _command(self, command: bytes) -> bytes:
+        reply = await self.ask(command)
         self._replies[command.decode("ascii")] = reply
         return reply
 
