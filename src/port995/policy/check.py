@@ -14,8 +14,8 @@ CATEGORIES = ("default", "safe", "auth", "vuln", "intrusive", "discovery")
 """Nmap's category words that are used here."""
 
 
-VERSIONS, SUITES_ASKED, GROUPS_ASKED, SIGNATURES, POST_QUANTUM, KEYS, INJECTION, NO_NAME = (
-    "versions", "suites", "groups", "signatures", "post-quantum", "keys", "stls-injection", "no-name",
+VERSIONS, SUITES_ASKED, GROUPS_ASKED, SIGNATURES, POST_QUANTUM, KEYS, INJECTION, NO_NAME, EXTRAS_ASKED = (
+    "versions", "suites", "groups", "signatures", "post-quantum", "keys", "stls-injection", "no-name", "pop3-extras",
 )  # fmt: skip
 EXTRAS, FALLBACK, ALPN, TOLERANCE, RESUMED, RENEGOTIATED = (
     "extras", "fallback", "alpn", "tolerance", "resumption", "renegotiation",

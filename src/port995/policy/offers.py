@@ -43,6 +43,7 @@ from ..probe.tls.signature_schemes import SCHEMES
 from .check import (
     ALPN,
     EXTRAS,
+    EXTRAS_ASKED,
     FALLBACK,
     GROUPS_ASKED,
     INJECTION,
@@ -428,6 +429,7 @@ def _length(question: Question) -> int:
 
 _OTHER_KINDS = {
     INJECTION: "STLS command injection", RESUMED: "session resumption", RENEGOTIATED: "client-initiated renegotiation",
+    EXTRAS_ASKED: "more commands before login",
 }  # fmt: skip
 """Questions that are no hellos."""
 

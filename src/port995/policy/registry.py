@@ -16,7 +16,9 @@ from .checks import (
     handshake,
     nodes,
     pop3,
+    pop3_extensions,
     port,
+    sasl,
     server_name,
     sessions,
     signatures,
@@ -29,7 +31,7 @@ from .checks import (
 
 MODULES = (
     coverage, port, tls, versions, suites, groups, signatures, handshake, tolerance, sessions, server_name, nodes,
-    cleartext, stls, certificate, pop3,
+    cleartext, stls, certificate, pop3, pop3_extensions, sasl,
 )  # fmt: skip
 """The check files, in the order of a report: a file that is not listed here does not run."""
 
