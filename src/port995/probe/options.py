@@ -10,6 +10,7 @@ import socket
 import typing
 from typing import Optional, Tuple
 
+from .credentials import CredentialsError, Logins
 from .model import Question, Target
 from .resolve import family_of
 from .tls.client_hello import SSL_2, numbers
@@ -93,6 +94,9 @@ class ScanOptions:
         """Hellos for one service of one endpoint at the most."""
         return BUDGETS[self.depth] if self.hello_budget is None else self.hello_budget
 
+    logins: Optional[Logins] = dataclasses.field(default=None, repr=False)
+    """Credentials for the targets that a login is owed for; ``None``: no login."""
+
     @property
     def asks_extras(self) -> bool:
         """Whether more is asked inside TLS before login."""
@@ -126,10 +130,21 @@ class ScanOptions:
         if self.rate is not None:
             _positive("rate", self.rate)
         self._check_questions()
+        self._check_logins()
         for address in self.source_addresses:
             _own(address)
         if len({ipaddress.ip_address(address) for address in self.source_addresses}) != len(self.source_addresses):
             raise OptionsError("a source address is given twice: %s" % ", ".join(self.source_addresses))
+
+    def _check_logins(self) -> None:
+        if self.logins is None:
+            return
+        if self.depth == PORT:
+            raise OptionsError("a login needs a session: take the depth %s or deeper, or no credentials" % SESSION)
+        try:
+            self.logins.context()
+        except CredentialsError as error:
+            raise OptionsError(str(error)) from error
 
     def _check_questions(self) -> None:
         if self.depth in ASKING and not any(question.control for question in self.questions):

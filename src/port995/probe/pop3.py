@@ -94,6 +94,39 @@ class LineReader:
                 raise Ended("oversize")
             lines.append(line[1:] if line.startswith(b".") else line)
 
+    async def message_octets(self, limit: int) -> int:
+        """How many octets a message has up to the line that is a single dot, dots unstuffed (RFC 1939 sections 3 and
+        11). Lines may be of any length, and nothing of them is kept.
+
+        :param limit: octets to count at the most
+        :raises Ended: ``eof``; ``oversize``: more than that
+        """
+        counted = 0
+        starts = True
+        while True:
+            end = self._buffer.find(b"\r\n")
+            stuffed = 1 if starts and self._buffer.startswith(b".") else 0
+            if end >= 0:
+                if starts and self._buffer[:end] == b".":
+                    del self._buffer[:3]
+                    return counted
+                counted += end + 2 - stuffed
+                del self._buffer[: end + 2]
+                starts = True
+            else:
+                taken = len(self._buffer) - (1 if self._buffer.endswith(b"\r") else 0)
+                # A dot at the start may be the end of the message, and CR the first half of a line's end.
+                if taken > stuffed:
+                    counted += taken - stuffed
+                    del self._buffer[:taken]
+                    starts = False
+                data = await self._receive(READ_SIZE)
+                if not data:
+                    raise Ended("eof")
+                self._buffer += data
+            if counted > limit:
+                raise Ended("oversize")
+
 
 class Dialogue:
     """One dialogue, step by step; `result` gives what was seen so far at any time, also after a step has raised.
