@@ -14,6 +14,7 @@ from .checks import (
     coverage,
     groups,
     handshake,
+    login,
     nodes,
     pop3,
     pop3_extensions,
@@ -32,6 +33,7 @@ from .checks import (
 MODULES = (
     coverage, port, tls, versions, suites, groups, signatures, handshake, tolerance, sessions, server_name, nodes,
     cleartext, stls, certificate, pop3, pop3_extensions, sasl,
+    login,
 )  # fmt: skip
 """The check files, in the order of a report: a file that is not listed here does not run."""
 
