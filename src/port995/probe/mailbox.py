@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Dict, Tuple
+from typing import AsyncIterator, Dict, Tuple
 
 from .model import Mailbox, Pop3Dialogue
 from .pop3 import Dialogue, Ended, capability_of, status_of
 
 MAX_MESSAGES = 100000
+MAX_LIST = 16 * 1024 * 1024
+"""Octets of the answer to LIST or UIDL."""
 MAX_MESSAGE = 1024 * 1024
 """Octets of a message that is fetched; a larger one is not."""
 SLACK = 64 * 1024
@@ -90,15 +92,10 @@ class Walk:
         if not self._status("listing", await self._dialogue.ask(b"LIST")):
             return
         sizes: Dict[int, int] = {}
-        while True:
-            line = await self._dialogue.reader.line()
-            if line == b".":
-                break
+        async for line in self._lines():
             found = LISTED.fullmatch(line)
             if found is None or int(found[1]) in sizes:
                 raise Ended("malformed")
-            if len(sizes) >= MAX_MESSAGES:
-                raise Ended("oversize")
             sizes[int(found[1])] = int(found[2])
         self._sizes = sizes
         self._note(list_messages=len(sizes), list_octets=sum(sizes.values()))
@@ -109,12 +106,7 @@ class Walk:
             return
         count, well = 0, True
         numbers, names = set(), set()
-        while True:
-            line = await self._dialogue.reader.line()
-            if line == b".":
-                break
-            if count >= MAX_MESSAGES:
-                raise Ended("oversize")
+        async for line in self._lines():
             count += 1
             found = UNIQUE_ID.fullmatch(line)
             if found is None:
@@ -123,6 +115,18 @@ class Walk:
             numbers.add(int(found[1]))
             names.add(found[2])
         self._note(uidl_messages=count, uidl_unique=well and len(names) == len(numbers) == count)
+
+    async def _lines(self) -> AsyncIterator[bytes]:
+        """One line for each message, up to the line that is a single dot."""
+        count = octets = 0
+        while True:
+            line = await self._dialogue.reader.line()
+            if line == b".":
+                return
+            count, octets = count + 1, octets + len(line) + 2
+            if count > MAX_MESSAGES or octets > MAX_LIST:
+                raise Ended("oversize")
+            yield line
 
     async def _fetch(self) -> None:
         smallest = min(self._sizes, key=lambda number: (self._sizes[number], number))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from port995.probe.credentials import Logins, logins_of
+from tests.hostile.behaviours import ENDLESS
 from tests.hostile.server import Behaviour
 from tests.integration.dovecot.certificates import make_chain
 
@@ -64,6 +65,12 @@ class Mail:
     answers: dict[bytes, bytes] = dataclasses.field(default_factory=dict)
     """What is said to a command instead, by its first word, once logged in; all of it as it stands."""
 
+    before: dict[bytes, bytes] = dataclasses.field(default_factory=dict)
+    """What is said to a whole line before the login."""
+
+    endless: tuple[bytes, bytes, bytes] = (b"", b"", b"")
+    """A command's first word, what is said to it first, and what is then said again and again."""
+
     said: list[bytes] = dataclasses.field(default_factory=list)
     sessions: int = 0
     close_on_refusal: bool = False
@@ -86,6 +93,15 @@ class Mail:
                 return
             self.said.append(line)
             word, _, rest = line.partition(b" ")
+            if word and word == self.endless[0]:
+                session.sendall(self.endless[1])
+                block = self.endless[2] * (65536 // len(self.endless[2]) + 1)
+                for _block in range(ENDLESS // len(block)):
+                    session.sendall(block)
+                return
+            if not logged_in and line in self.before:
+                session.sendall(self.before[line])
+                continue
             if word == b"QUIT":
                 self.deleted += sorted(marked) if logged_in else []
                 session.sendall(b"+OK bye\r\n")
