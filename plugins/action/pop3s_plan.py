@@ -30,6 +30,10 @@ try:
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.libraries import LibraryMissing
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.model import HostPlan
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.codec import to_json
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.credentials import (
+        CredentialsError,
+        logins_of,
+    )
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.model import Target
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.options import DEPTHS
 except (ImportError, SyntaxError) as error:  # An older Python; `require_python` says so.
@@ -51,6 +55,19 @@ VARIABLES = (
 )
 SHOWN_ONLY = ("pop3s_owner", "pop3s_purpose")
 """Variables that are only shown: one that can't be filled in is told, and the host is still looked at."""
+
+HIDDEN = ("audit_credentials",)
+"""Variables of which no value is ever shown."""
+
+CREDENTIALS = {
+    "type": "dict",
+    "no_log": True,
+    "options": {
+        "user": {"type": "str"},
+        "password": {"type": "str", "no_log": True},
+        "hosts": {"type": "dict", "no_log": True},
+    },
+}
 
 STRATEGIES_WITHOUT_RUN_ONCE = ("free", "host_pinned")
 
@@ -87,6 +104,8 @@ class ActionModule(ActionBase):
                 "ca_file": {"type": "path"},
                 "vantages": VANTAGE,
                 "depth": {"type": "str", "choices": list(DEPTHS), "default": "gate"},
+                "credentials": CREDENTIALS,
+                "allow_dele": {"type": "bool", "default": False},
                 "partial": {"type": "bool", "default": False},
                 "deadline": {"type": "float"},
                 "same_for_all": {"type": "list", "elements": "str", "default": []},
@@ -100,7 +119,7 @@ class ActionModule(ActionBase):
             targets += wanted
         if not plan:
             raise AnsibleActionFail("The inventory holds no hosts, so there is nothing to audit. Check -i.")
-        merged, notes = merge_targets(targets)
+        merged, notes = _with_logins(*merge_targets(targets), given["credentials"], given["allow_dele"])
         names = [vantage["name"] for vantage in given["vantages"]]
         if not names or len(set(names)) != len(names):
             raise AnsibleActionFail("vantages: give at least one, each with a name of its own.")
@@ -178,8 +197,9 @@ class ActionModule(ActionBase):
             for variable in same:
                 one, other = first[1].get(variable, "not set"), settings.get(variable, "not set")
                 if one != other:
+                    mine, theirs = ("one", "another") if variable in HIDDEN else (one[:80], other[:80])
                     raise AnsibleActionFail(
-                        f"Nothing was probed: {variable} is {one[:80]} for {first[0]} and {other[:80]} for {name}, and"
+                        f"Nothing was probed: {variable} is {mine} for {first[0]} and {theirs} for {name}, and"
                         " a run has it once. Set it for all hosts (group_vars/all), or with -e."
                     )
             variables, problems, blind = self._variables(hostvars, name)
@@ -220,6 +240,23 @@ def _settings(hostvars: Any, name: str, wanted: list[str]) -> dict[str, str]:
         except Exception as error:  # noqa: BLE001 - where all hosts have it so, the role's own check has failed
             found[variable] = _words(error)
     return found
+
+
+def _with_logins(
+    targets: tuple[Target, ...], notes: tuple[str, ...], credentials: Mapping[str, Any] | None, allow_dele: bool
+) -> tuple[tuple[Target, ...], tuple[str, ...]]:
+    """The targets, those marked that the credentials are for.
+
+    :raises AnsibleActionFail: credentials that can't be used, or are for none of them; what is in them is not shown
+    """
+    given = {key: plain(value) for key, value in (credentials or {}).items() if value is not None}
+    if not given:
+        return targets, notes
+    try:
+        marked, strangers = logins_of(given, None, False, allow_dele).owed(targets)
+    except CredentialsError as problem:
+        raise AnsibleActionFail(f"Nothing was probed: {problem}") from None
+    return marked, (*notes, *(f"the credentials name {name!a}, which is no target" for name in strangers))
 
 
 def _arguments(target: Target) -> dict[str, Any]:

@@ -16,7 +16,7 @@ description:
   - Connects to each target on its TLS port and on the clear-text POP3 port beside it, makes one TLS handshake and one
     POP3 dialogue (greeting, CAPA, STLS, QUIT), and writes what was seen to a journal. One call takes thousands of
     targets.
-  - No login is ever tried, and nothing is judged; M(port995.pop3s.pop3s_report) does that.
+  - No login is tried without O(credentials), and nothing is judged; M(port995.pop3s.pop3s_report) does that.
   - Every target has an observation in the journal in every event. What was not looked at says why.
   - Runs wherever the task runs, so a host of the inventory can be the place to look from. Needs nothing but Python 3.9
     there.
@@ -59,6 +59,40 @@ options:
           - Send this version of the PROXY protocol header first.
         type: str
         choices: [v1, v2]
+      login:
+        description:
+          - Log in with O(credentials), and try the mailbox commands that change nothing (V(read)), or DELE and RSET of
+            one message too (V(dele)). M(port995.pop3s.pop3s_plan) sets it.
+          - The server may mark the message that is fetched, the smallest one, as read.
+        type: str
+        choices: [read, dele]
+  credentials:
+    description:
+      - Names and passwords for those O(targets) that have O(targets[].login). Take them from a vault.
+      - They are sent inside TLS only, and only when the certificate was verified against O(ca_pem) for the expected
+        name. A credential that was refused once is not used again in the call.
+      - Never part of a result, of the journal or of a log.
+    type: dict
+    suboptions:
+      user:
+        description: Name for all targets that have none of their own.
+        type: str
+      password:
+        description: Its password.
+        type: str
+      hosts:
+        description:
+          - Dictionary of host name, server name or address to a dictionary of C(user) and C(password), for these alone.
+        type: dict
+  ca_pem:
+    description:
+      - PEM text of the CAs that a server must be verified against before a password is sent. Those of the machine that
+        looks when it is absent.
+    type: str
+  auth_unverified:
+    description: Send passwords to servers whose certificate was not verified. Whoever answers there gets them.
+    type: bool
+    default: false
   families:
     description:
       - Address families to look at.
@@ -202,6 +236,17 @@ EXAMPLES = r"""
   delegate_to: localhost
   register: seen
 
+- name: Log in to one of them
+  port995.pop3s.pop3s_info:
+    targets:
+      - hosts: [mx1]
+        address: mail.example.org
+        login: read
+    credentials:
+      user: monitor
+      password: "{{ vault_pop3s_password }}"
+  delegate_to: localhost
+
 - name: Look at two services from a scanner host, from two of its addresses
   port995.pop3s.pop3s_info:
     targets:
@@ -289,6 +334,10 @@ from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.codec
     decode,
     observation_to_json,
 )
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.credentials import (
+    CredentialsError,
+    logins_of,
+)
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.engine import (
     OptionsError,
     ScanOptions,
@@ -332,7 +381,15 @@ def argument_spec():
             server_name=dict(type="str"),
             pop3_port=dict(type="int", default=110),
             proxy_protocol=dict(type="str", choices=["v1", "v2"]),
+            login=dict(type="str", choices=["read", "dele"]),
         )),
+        credentials=dict(type="dict", no_log=True, options=dict(
+            user=dict(type="str"),
+            password=dict(type="str", no_log=True),
+            hosts=dict(type="dict", no_log=True),
+        )),
+        ca_pem=dict(type="str"),
+        auth_unverified=dict(type="bool", default=False),
         families=dict(type="str", choices=["auto", "4", "6", "both"], default="auto"),
         source_addresses=dict(type="list", elements="str", default=[]),
         deadline=dict(type="float"),
@@ -367,9 +424,31 @@ def targets_of(params):
             given["server_name"] or None,
             given["pop3_port"] or None,
             given["proxy_protocol"],
+            given["login"],
         )
         for given in params["targets"]
     ]
+
+
+def logins_given(params):
+    """The credentials as the engine takes them."""
+    if not params["credentials"]:
+        return None
+    given = {key: value for key, value in params["credentials"].items() if value is not None}
+    return logins_of(given, params["ca_pem"], params["auth_unverified"])
+
+
+def spare_names(module):
+    """Keep the passwords out of all that is returned, and let user names be: a file called as a user is would lose its
+    name, since what is not to be logged is cut out of every text. The invocation shows neither."""
+    credentials = module.params["credentials"] or {}
+    entries = [credentials] + list((credentials.get("hosts") or {}).values())
+    users = {entry["user"] for entry in entries if entry.get("user")}
+    passwords = {entry["password"] for entry in entries if entry.get("password")}
+    module.no_log_values.difference_update(users - passwords)
+    if not credentials:
+        return {}
+    return {"invocation": {"module_args": dict(module.params, credentials="VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")}}
 
 
 def canary_of(given):
@@ -416,7 +495,13 @@ def main():
         questions = tuple(decode(Question, question) for question in params["questions"])
     except CodecError as error:
         module.fail_json(msg="questions can't be read (%s): take them from port995.pop3s.pop3s_plan" % error)
+    try:
+        logins = logins_given(params)
+    except CredentialsError as error:
+        module.fail_json(msg=str(error))
+    invocation = spare_names(module)
     options = ScanOptions(
+        logins=logins,
         source_addresses=tuple(params["source_addresses"]),
         questions=questions,
         canary_host=canary_of(params["canary_host"]),
@@ -447,9 +532,11 @@ def main():
     except OptionsError as error:
         if temporary and path:
             os.unlink(path)
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), **invocation)
     except OSError as error:
-        module.fail_json(msg="The journal %s can't be written: %s. Give another journal." % (path, error))
+        module.fail_json(
+            msg="The journal %s can't be written: %s. Give another journal." % (path, error), **invocation
+        )
     result = dict(
         changed=False,
         journal=path,
@@ -468,7 +555,7 @@ def main():
     )
     if summary.observations <= params["max_observations"]:
         result["observations"] = tally.observations
-    module.exit_json(**result)
+    module.exit_json(**result, **invocation)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,25 @@ options:
     type: str
     choices: [port, session, gate, full, deep]
     default: gate
+  credentials:
+    description:
+      - Names and passwords for logins, as M(port995.pop3s.pop3s_info) takes them. Only what they are for is read here;
+        each target that they name owes a login.
+    type: dict
+    suboptions:
+      user:
+        description: Name for all targets that have none of their own.
+        type: str
+      password:
+        description: Its password.
+        type: str
+      hosts:
+        description: Dictionary of host name, server name or address to C(user) and C(password).
+        type: dict
+  allow_dele:
+    description: Logins mark one message as deleted, too, and take it back with RSET.
+    type: bool
+    default: false
   partial:
     description: Excluded hosts do not make the run incomplete.
     type: bool

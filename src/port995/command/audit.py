@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Optional
@@ -24,6 +25,7 @@ from ..probe.options import GATE, SESSION
 from ..probe.version import __version__
 from ..report.escape import visible
 from ..report.terminal import render
+from . import credentials as logging_in
 from . import options as given
 from .ansible_inventory import InventoryError, problems_of, read_inventory
 from .ending import guarded, say, stop
@@ -72,6 +74,9 @@ def audit(
     pace: given.Pace = None,
     rate: given.Rate = None,
     canary_host: given.CanaryHost = None,
+    credentials: given.Credentials = None,
+    allow_dele: given.AllowDele = False,
+    auth_unverified: given.AuthUnverified = False,
     deadline: given.Deadline = None,
     resolve_timeout: given.ResolveTimeout = given.DEFAULTS.resolve_timeout,
     connect_timeout: given.ConnectTimeout = given.DEFAULTS.connect_timeout,
@@ -120,6 +125,7 @@ def audit(
         questions = questions_of(profile, checks, depth)
     except RequestError as error:
         stop(Exit.USAGE, str(error))
+    logins = logging_in.logins_given(credentials, ca_file, allow_dele, auth_unverified, os.environ)
     paced = given.pace_of(pace)
     options = given.checked(
         ScanOptions(
@@ -140,6 +146,7 @@ def audit(
             address_connections=paced[0],
             address_seconds=paced[1],
             rate=rate,
+            logins=logins,
         )
     )
     if inventory is not None:
@@ -153,6 +160,7 @@ def audit(
         )
     if not plan:
         stop(Exit.USAGE, "no targets: give some, a file of them with -iL, or an inventory with -i")
+    aims, notes = logging_in.owed(logins, aims, notes)
     request = RunRequest(
         out, profile, checks, ca_file, (VantagePlan(VANTAGE, side, options.source_addresses),), tuple(sys.argv[1:]),
         partial, deadline,

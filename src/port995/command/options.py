@@ -16,6 +16,7 @@ from ..probe.options import OptionsError, ScanOptions
 from .ending import stop
 
 TARGETS, PORTS, LOOKING, MANNERS, TIMES = "Targets", "Ports", "How to look", "Manners", "Deadlines"
+LOGINS = "Logins"
 
 Targets = Annotated[
     Optional[list[str]],
@@ -125,6 +126,34 @@ TlsTimeout = Annotated[float, typer.Option("--tls-timeout", help="Seconds for a 
 Pop3Timeout = Annotated[float, typer.Option("--pop3-timeout", help="Seconds for a dialogue.", rich_help_panel=TIMES)]
 EndpointTimeout = Annotated[
     float, typer.Option("--endpoint-timeout", help="Seconds for one service of an endpoint.", rich_help_panel=TIMES)
+]
+
+Credentials = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--credentials",
+        metavar="FILE",
+        help="Log in: YAML with user and password, or hosts with theirs, mode 0600; or PORT995_USER and"
+        " PORT995_PASSWORD. Sent inside verified TLS only: USER and PASS, then AUTH PLAIN and APOP where offered; then"
+        " STAT, LIST, UIDL, TOP, RETR of the smallest message (may mark it as read), CAPA, QUIT. One attempt.",
+        rich_help_panel=LOGINS,
+    ),
+]
+AllowDele = Annotated[
+    bool,
+    typer.Option(
+        "--allow-dele",
+        help="Send DELE of one message too, and RSET; QUIT only when STAT is as before.",
+        rich_help_panel=LOGINS,
+    ),
+]
+AuthUnverified = Annotated[
+    bool,
+    typer.Option(
+        "--auth-unverified",
+        help="Send the password to servers whose certificate is not verified: whoever answers gets it.",
+        rich_help_panel=LOGINS,
+    ),
 ]
 
 DEFAULTS = ScanOptions()

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import json
+import os
 import sys
 import uuid
 from pathlib import Path
@@ -28,12 +30,15 @@ from ..probe.tls.interrogation import answered
 from ..probe.version import __version__
 from ..report.escape import visible
 from ..report.page import page
+from . import credentials as logging_in
 from . import options as given
 from .ending import guarded, say, stop
 from .progress import progress
 from .sink import Sink
 
 STANDARD_OUTPUT = Path("-")
+NO_LOGIN = ("not-tried", "not-verified", "not-connected", "timeout", "cancelled")
+"""Outcomes of a login that nobody was asked for, or that was not answered."""
 
 
 @guarded
@@ -62,6 +67,9 @@ def scan(
     pace: given.Pace = None,
     rate: given.Rate = None,
     canary_host: given.CanaryHost = None,
+    credentials: given.Credentials = None,
+    allow_dele: given.AllowDele = False,
+    auth_unverified: given.AuthUnverified = False,
     deadline: given.Deadline = None,
     resolve_timeout: given.ResolveTimeout = given.DEFAULTS.resolve_timeout,
     connect_timeout: given.ConnectTimeout = given.DEFAULTS.connect_timeout,
@@ -103,6 +111,8 @@ def scan(
         stop(Exit.USAGE, "no targets: give some, or a file of them with -iL")
     single = len({name for aim in aims for name in aim.hosts}) == 1
     depth = depth or (FULL if single and not lines else SESSION)
+    logins = logging_in.logins_given(credentials, ca_file, allow_dele, auth_unverified, os.environ)
+    aims, notes = logging_in.owed(logins, aims, notes)
     try:
         questions = questions_of(profile, "", depth)
         anchors = load_anchors(ca_file)
@@ -128,6 +138,7 @@ def scan(
             address_connections=paced[0],
             address_seconds=paced[1],
             rate=rate,
+            logins=logins,
         )
     )
     for note in notes:
@@ -191,7 +202,11 @@ def was_observed(seen: Observation) -> bool:
     """Whether the port's state was seen, and of an open one all that was asked about: silence later on is not seen."""
     if seen.not_tested is not None or seen.tcp is None or seen.tcp.state == "unknown":
         return False
-    return not any(part is not None and part.outcome == "timeout" for part in (seen.clear, seen.tls, seen.pop3))
+    parts = (seen.clear, seen.tls, seen.pop3, seen.extras)
+    if any(part is not None and part.outcome == "timeout" for part in parts):
+        return False
+    owed = seen.target.login is not None and seen.service == "pop3s" and seen.tcp.state == "open"
+    return not owed or any(login.outcome not in NO_LOGIN for login in seen.logins)
 
 
 def line_of(seen: Observation) -> str:
@@ -217,6 +232,12 @@ def line_of(seen: Observation) -> str:
         told = f"{tls.version} {tls.cipher_suite} chain of {len(tls.certificates)}"
         words.append(told if tls.outcome == "completed" else f"TLS {tls.outcome} {visible(tls.detail, 120)}".rstrip())
     words += _dialogue("POP3", seen.pop3)
+    if seen.extras is not None and seen.extras.ntlm is not None and seen.extras.ntlm.host is not None:
+        host = dataclasses.asdict(seen.extras.ntlm.host)
+        words.append("NTLM " + ",".join(f"{name}={visible(text, 60)}" for name, text in host.items() if text))
+    words += [f"login {login.mechanism} {login.outcome} {visible(login.detail, 80)}".rstrip() for login in seen.logins]
+    if seen.logins_ended:
+        words.append(f"no login: {seen.logins_ended}")
     return "  ".join(words)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from ..policy.model import HostPlan
 from ..policy.offers import compile_offers
 from ..policy.profile import Profile, ProfileError, load_profile
-from ..policy.registry import SelectionError, select
+from ..policy.registry import ALWAYS, SelectionError, all_checks, select
 from ..policy.trust import TrustError, load_anchors
 from ..probe.model import Question, Target
 from ..probe.options import ASKING
@@ -71,6 +71,8 @@ def begin(
     :raises RunError: a folder that can't be written, or holds another run
     """
     profile = profile_of(request.profile, request.checks)
+    targets = tuple(targets)
+    _require_something(profile, targets)
     anchors = load_anchors(request.ca_file)
     started = datetime.datetime.now(datetime.UTC)
     run_id = uuid.uuid4().hex
@@ -78,7 +80,7 @@ def begin(
         run_id,
         started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         tuple(plan),
-        tuple(targets),
+        targets,
         profile.id,
         profile.sha256,
         anchors.source,
@@ -94,6 +96,20 @@ def begin(
     )
     out = request.out or DEFAULT_PARENT / f"{started.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
     return create_run(out, header, profile.raw, anchors.pem)
+
+
+def _require_something(profile: Profile, targets: Sequence[Target]) -> None:
+    """Refuse a run of which every check would be left out: it would pass, and have looked at nothing that was chosen.
+
+    :raises SelectionError: all the checks need logins that no target owes
+    """
+    checks = all_checks()
+    chosen = [checks[id_] for id_ in profile.checks if id_ not in ALWAYS]
+    if targets and not any(check.owed_by(targets) for check in chosen):
+        raise SelectionError(
+            f"{', '.join(check.id for check in chosen)}: made only with credentials"
+            f"{' that may use DELE' if any(target.login for target in targets) else ''}: give them, or choose others"
+        )
 
 
 def profile_of(name: str, checks: str) -> Profile:

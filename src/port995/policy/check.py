@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from ..probe.credentials import DELE
+from ..probe.model import Target
 from .model import Severity
 from .subject import EndpointSubject, Finding, FleetSubject, HostSubject
 
@@ -14,13 +16,16 @@ CATEGORIES = ("default", "safe", "auth", "vuln", "intrusive", "discovery")
 """Nmap's category words that are used here."""
 
 
-VERSIONS, SUITES_ASKED, GROUPS_ASKED, SIGNATURES, POST_QUANTUM, KEYS, INJECTION, NO_NAME = (
-    "versions", "suites", "groups", "signatures", "post-quantum", "keys", "stls-injection", "no-name",
+VERSIONS, SUITES_ASKED, GROUPS_ASKED, SIGNATURES, POST_QUANTUM, KEYS, INJECTION, NO_NAME, MORE_COMMANDS = (
+    "versions", "suites", "groups", "signatures", "post-quantum", "keys", "stls-injection", "no-name", "pop3-extras",
 )  # fmt: skip
 EXTRAS, FALLBACK, ALPN, TOLERANCE, RESUMED, RENEGOTIATED = (
     "extras", "fallback", "alpn", "tolerance", "resumption", "renegotiation",
 )  # fmt: skip
 """What a check may ask a server by ClientHellos, in `Check.asks`; `policy.offers` makes questions of it."""
+
+NEEDS_LOGIN, NEEDS_DELE = "login", "dele"
+"""What the plan has to owe for a check to be made at all, in `Check.needs`."""
 
 
 class Scope(str, enum.Enum):
@@ -70,6 +75,15 @@ class Check:
     forbids: tuple[str, ...] = ()
     """Classes of cipher suites that must be refused; words of `probe.tls.cipher_suites.WEAKNESSES`."""
 
+    needs: str = ""
+    """What the plan has to owe of an endpoint (words from above), else there is no result; empty: nothing."""
+
+    def owed_by(self, targets: Iterable[Target]) -> bool:
+        """Whether the plan wants it of these targets. It is the plan that says so and no observation: what is lost can
+        take no check away."""
+        logins = {target.login for target in targets} - {None}
+        return bool({"": True, NEEDS_LOGIN: logins, NEEDS_DELE: DELE in logins}[self.needs])
+
     def explain(self) -> str:
         """The check on a few lines, for ``port995 checks``."""
         lines = [
@@ -100,13 +114,14 @@ def endpoint_check(
     parameters: dict[str, Parameter] | None = None,
     asks: tuple[str, ...] = (),
     forbids: tuple[str, ...] = (),
+    needs: str = "",
 ) -> Callable[[Callable[[EndpointSubject], Sequence[Finding]]], Check]:
     """Make a `Check` of a function that looks at one endpoint."""
 
     def make(action: Callable[[EndpointSubject], Sequence[Finding]]) -> Check:
         return Check(
             id, title, Scope.ENDPOINT, severity, categories, rationale, remediation, references, applies,
-            on_endpoint=action, parameters=parameters or {}, asks=asks, forbids=forbids,
+            on_endpoint=action, parameters=parameters or {}, asks=asks, forbids=forbids, needs=needs,
         )  # fmt: skip
 
     return make

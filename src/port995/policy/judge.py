@@ -124,6 +124,8 @@ def _judge_host(
             why = reason if check.id == ASSESSED else why
         if check.on_endpoint is not None:
             for endpoint in endpoints:
+                if not check.owed_by(endpoint.targets):
+                    continue
                 question = EndpointSubject(plan, endpoint, settings.parameters, trust, trust.at)
                 findings = _asked(check.on_endpoint, question)
                 results.append(_result(check, settings, plan.name, endpoint.label, findings)[0])

@@ -47,6 +47,7 @@ from .check import (
     GROUPS_ASKED,
     INJECTION,
     KEYS,
+    MORE_COMMANDS,
     NO_NAME,
     POST_QUANTUM,
     RENEGOTIATED,
@@ -428,6 +429,7 @@ def _length(question: Question) -> int:
 
 _OTHER_KINDS = {
     INJECTION: "STLS command injection", RESUMED: "session resumption", RENEGOTIATED: "client-initiated renegotiation",
+    MORE_COMMANDS: "more commands before login",
 }  # fmt: skip
 """Questions that are no hellos."""
 

@@ -14,9 +14,12 @@ from .checks import (
     coverage,
     groups,
     handshake,
+    login,
     nodes,
     pop3,
+    pop3_extensions,
     port,
+    sasl,
     server_name,
     sessions,
     signatures,
@@ -29,7 +32,8 @@ from .checks import (
 
 MODULES = (
     coverage, port, tls, versions, suites, groups, signatures, handshake, tolerance, sessions, server_name, nodes,
-    cleartext, stls, certificate, pop3,
+    cleartext, stls, certificate, pop3, pop3_extensions, sasl,
+    login,
 )  # fmt: skip
 """The check files, in the order of a report: a file that is not listed here does not run."""
 

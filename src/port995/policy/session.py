@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..probe.model import Observation, Pop3Dialogue, TlsSession
+from ..probe.model import Observation, Pop3Dialogue, Pop3Extras, TlsSession
 from .model import Intent, Status
 from .reach import CLOSED, FILTERED, OPEN, closed_by_witnesses, port_seen, port_status
 from .subject import EndpointSubject, Finding, quoted, seen_from
@@ -158,3 +158,23 @@ def dialogue_inside_tls(seen: Observation) -> Pop3Dialogue | Finding:
     if seen.pop3 is None or seen.pop3.outcome == "not-tested":
         return not_tested(seen, "no POP3 dialogue is recorded inside TLS")
     return seen.pop3
+
+
+def capabilities_inside_tls(seen: Observation) -> Pop3Dialogue | Finding:
+    """The dialogue inside TLS with a whole list of capabilities, or why there is none; an empty list tells nothing."""
+    dialogue = dialogue_inside_tls(seen)
+    if isinstance(dialogue, Finding) or (dialogue.capa_status == "listed" and dialogue.capabilities):
+        return dialogue
+    return not_tested(
+        seen, f"the capabilities are not known: CAPA is {dialogue.capa_status}, the dialogue is {dialogue.outcome}"
+    )
+
+
+def extras_of(seen: Observation) -> Pop3Extras | Finding:
+    """What more was asked before login inside TLS, or why nothing was."""
+    dialogue = dialogue_inside_tls(seen)
+    if isinstance(dialogue, Finding):
+        return dialogue
+    if seen.extras is None:
+        return not_tested(seen, f"no more was asked before login, the dialogue is {dialogue.outcome}")
+    return seen.extras

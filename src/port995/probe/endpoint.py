@@ -18,8 +18,10 @@ from .model import (
     OBSERVATION_SCHEMA,
     Connection,
     Injection,
+    Login,
     Observation,
     Pop3Dialogue,
+    Pop3Extras,
     Renegotiation,
     Resolution,
     Resumption,
@@ -30,6 +32,8 @@ from .model import (
 )
 from .options import ASKING, HELLO, INJECTION, PORT, RENEGOTIATION, RESUMPTION, ScanOptions
 from .pop3 import Dialogue, Ended, status_of
+from .pop3_extras import Extras, ask_ntlm, lists
+from .pop3_login import Desk, ways
 from .proxy_protocol import header
 from .resumption import try_resumption
 from .stls_injection import try_injection
@@ -79,6 +83,9 @@ class Scene:
     manners: Manners
     interrupted: Callable[[], Optional[str]]
     """``deadline`` or ``cancelled`` once the run is to end."""
+
+    desk: Optional[Desk] = None
+    """Where logins are made; ``None``: none are."""
 
 
 def services_of(target: Target) -> List[str]:
@@ -141,6 +148,9 @@ class _Visit(Line):
         self._tls: Optional[TlsSession] = None
         self._clear: Optional[Pop3Dialogue] = None
         self._inside: Optional[Pop3Dialogue] = None
+        self._extras: Optional[Pop3Extras] = None
+        self._logins: List[Login] = []
+        self._logins_ended = ""
         self._plaintext: Optional[str] = None
         self._connections: List[Connection] = []
         self._unfinished: Optional[Callable[[], None]] = None
@@ -175,6 +185,9 @@ class _Visit(Line):
             tuple(self._heard.dh_primes),
             self._resumptions,
             self._renegotiation,
+            self._extras,
+            tuple(self._logins),
+            self._logins_ended,
         )
 
     def end(self) -> None:
@@ -196,6 +209,8 @@ class _Visit(Line):
             return
         if self._service == POP3S:
             await self._inside_tls(stream, greeted=False)
+            await self._ask_ntlm()
+            await self._log_in()
         elif await self._clear_text(stream):
             await self._inside_tls(stream, greeted=True)
         if self._interrogation is not None and (self._tls is None or self._tls.outcome != "completed"):
@@ -328,11 +343,13 @@ class _Visit(Line):
         if not await self._handshake(tls):
             return
         dialogue = Dialogue(tls.send, tls.receive)
+        more = self._service == POP3S and self._scene.options.asks_extras
 
         async def talk() -> None:
             if greeted or await dialogue.greet():
                 await dialogue.capa()
-                await dialogue.quit()
+                if not more:
+                    await dialogue.quit()
 
         def note(outcome: str) -> None:
             self._inside = dialogue.result(outcome)
@@ -342,8 +359,53 @@ class _Visit(Line):
         if not completed and tls.alert is not None and dialogue.result().greeting is None and not greeted:
             # In TLS 1.3 the server refuses a client without a certificate only after the client's handshake is done.
             self._tls = tls.session("alert", "refused right after the handshake")
-        elif completed:
+        elif completed and (not more or await self._ask_more(tls, dialogue)):
             await self._goodbye(tls)
+
+    async def _ask_more(self, tls: TlsStream, dialogue: Dialogue) -> bool:
+        """The further questions before login, and QUIT; how they end spoils nothing of the dialogue before them."""
+        if dialogue.result().greeting_status != "+OK":
+            return True
+        extras = Extras(dialogue)
+
+        def note(outcome: str) -> None:
+            self._extras = extras.result(outcome)
+            self._inside = dialogue.result()
+            self._tls = tls.session("completed")
+
+        return await self._phase(extras.ask(), self._scene.options.pop3_timeout, note)
+
+    async def _ask_ntlm(self) -> None:
+        """What an NTLM challenge tells, where NTLM is listed."""
+        if self._extras is None or self._inside is None or not lists(self._inside, "SASL", "NTLM"):
+            return
+        name = sni_of(self._target.server_name or self._target.address)
+        timeout = min(self._scene.options.pop3_timeout, max(0.0, self._remaining()))
+        answer = await ask_ntlm(self, self._scene.context, name, timeout)
+        self._extras = dataclasses.replace(self._extras, ntlm=answer)
+
+    async def _log_in(self) -> None:
+        """The logins that are owed here, after a session that showed how."""
+        desk = self._scene.desk
+        if self._target.login is None:
+            return
+        if desk is None or desk.logins.of(self._target) is None:
+            self._logins_ended = "no credentials came here for it"
+        elif self._inside is None or self._inside.greeting_status != "+OK":
+            self._logins_ended = "no POP3 session inside TLS before it"
+        elif not ways(self._inside):
+            self._logins_ended = "no way to log in is offered that is tried here: USER, SASL PLAIN, APOP"
+        else:
+            options, waiting = self._scene.options, time.monotonic()
+            async with desk.turn(self._target):
+                self._ends_at += time.monotonic() - waiting
+                await desk.log_in(
+                    self,
+                    self._target,
+                    self._inside,
+                    lambda: min(options.tls_timeout + 3 * options.pop3_timeout, self._remaining()),
+                    self._logins.append,
+                )
 
     async def _handshake(self, tls: TlsStream) -> bool:
         outcome, detail = "completed", ""

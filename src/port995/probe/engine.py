@@ -24,6 +24,7 @@ from .endpoint import Aim, Scene, observe, services_of, untried
 from .manners import Manners
 from .model import Observation, Resolution, Target, Vantage
 from .options import ASKING, OptionsError, ScanOptions
+from .pop3_login import Desk
 from .proxy_protocol import VERSIONS as PROXY_VERSIONS
 from .resolve import Resolver, family_of
 from .tcp import NoRoute, route_source
@@ -138,7 +139,7 @@ async def _self_tested(options: ScanOptions, vantage: Vantage, run_id: str) -> V
         return dataclasses.replace(vantage, canaries=canaries)
     _check_target(host)
     seen: List[Observation] = []
-    alone = dataclasses.replace(options, canary_host=None, source_addresses=(), deadline=None)
+    alone = dataclasses.replace(options, canary_host=None, source_addresses=(), deadline=None, logins=None)
     aim = dataclasses.replace(host, pop3_port=None)
     await _Run([aim], alone, vantage, run_id, seen.append).run(None)
     old = any(
@@ -164,7 +165,8 @@ class _Run:
         self._resolver = Resolver(options.resolve_timeout)
         self._interruption: Optional[str] = None
         manners = Manners(options.address_connections, options.address_seconds, options.rate)
-        self._scene = Scene(options, vantage, run_id, make_context(), manners, lambda: self._interruption)
+        desk = None if options.logins is None else Desk(options.logins)
+        self._scene = Scene(options, vantage, run_id, make_context(), manners, lambda: self._interruption, desk)
         self._unresolved: Dict[int, Target] = dict(enumerate(targets))
         self._owed: Dict[int, tuple[Aim, Set[str]]] = {}
         self._next_aim = 0

@@ -42,6 +42,10 @@ class Target:
     proxy_protocol: Optional[str] = None
     """``"v1"`` or ``"v2"``: send this PROXY protocol header first (HAProxy's proxy-protocol.txt); ``None``: none."""
 
+    login: Optional[str] = None
+    """What a login is owed for, where its user gave credentials: ``read`` (the mailbox commands that change nothing),
+    ``dele`` (DELE and RSET too); ``None``: no login. The credentials themselves are never part of a fact."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Vantage:
@@ -280,7 +284,8 @@ class Question:
 
     kind: str = "hello"
     """``hello``; ``stls-injection``: no hello, but a command in the same segment as STLS, on the clear-text port;
-    ``resumption``, ``renegotiation``: sessions of their own, on the TLS port."""
+    ``resumption``, ``renegotiation``: sessions of their own, on the TLS port; ``pop3-extras``: no hello, but more
+    commands inside TLS before login."""
 
     pad_to: int = 0
     """Octets of the hello at least (RFC 7685), so that an answered one proves that the size of the others is no
@@ -453,6 +458,150 @@ class Resumption:
 
 
 @dataclasses.dataclass(frozen=True)
+class NtlmHost:
+    """What an NTLM challenge tells of its host; empty: not told."""
+
+    target: str = ""
+    netbios_computer: str = ""
+    netbios_domain: str = ""
+    dns_computer: str = ""
+    dns_domain: str = ""
+    dns_forest: str = ""
+    os_version: str = ""
+    """Major, minor and build number of Windows."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NtlmAnswer:
+    """What came to AUTH NTLM before anybody had logged in; the login is then cancelled."""
+
+    outcome: str
+    """``challenge``, ``refused``, ``malformed`` (no challenge, or one that can't be read), or how it ended: ``eof``,
+    ``reset``, ``timeout``, ``oversize``, ``alert``, ``failed``, ``not-connected``."""
+
+    reply: Optional[str] = None
+    """The refusal, or what is wrong with the challenge."""
+
+    host: Optional[NtlmHost] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Pop3Extras:
+    """More questions inside TLS before login, in the session of the dialogue, which they end."""
+
+    outcome: str
+    """``completed``, or how it ended early: ``timeout``, ``eof``, ``reset``, ``oversize``, ``malformed``."""
+
+    ended_in: Optional[str] = None
+    """The phase it ended in, when early: ``unknown``, ``auth``, ``lang``, ``pipelining``, ``quit``."""
+
+    unknown_reply: Optional[str] = None
+    """The answer to a command that does not exist."""
+
+    unknown_status: Optional[str] = None
+    """``+OK``, ``-ERR`` or ``other``."""
+
+    auth_status: str = "not-asked"
+    """AUTH without a mechanism: ``listed``, ``refused``, ``incomplete``, ``malformed``, ``not-asked``."""
+
+    auth_reply: Optional[str] = None
+    auth_mechanisms: Tuple[str, ...] = ()
+    lang_status: str = "not-asked"
+    """LANG without an argument, as `auth_status`."""
+
+    lang_reply: Optional[str] = None
+    languages: Tuple[str, ...] = ()
+    pipelining: str = "not-asked"
+    """CAPA and QUIT in one segment: ``obeyed`` (both answered, in order), ``lost`` (only the first was, and a third
+    command was), ``disordered`` (the second answer came first), ``refused`` (one was answered -ERR), ``incomplete``,
+    ``not-asked`` (not announced)."""
+
+    pipelined: Tuple[str, ...] = ()
+    """The first lines of the answers."""
+
+    ntlm: Optional[NtlmAnswer] = None
+    """``None``: not asked, since NTLM is not listed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Mailbox:
+    """What the mailbox commands showed after a login: statuses and numbers only, since the peer knows the password now
+    and could put it into any text. A status is ``+OK``, ``-ERR`` or ``not-asked``."""
+
+    outcome: str
+    """``completed``, or how it ended early: ``timeout``, ``eof``, ``reset``, ``oversize``, ``malformed``."""
+
+    ended_in: Optional[str] = None
+    """The phase it ended in, when early: ``stat``, ``list``, ``uidl``, ``top``, ``retr``, ``capa``, ``dele``, ``rset``,
+    ``quit``."""
+
+    stat: str = "not-asked"
+    messages: Optional[int] = None
+    """By STAT."""
+
+    octets: Optional[int] = None
+    listing: str = "not-asked"
+    """LIST."""
+
+    list_messages: Optional[int] = None
+    list_octets: Optional[int] = None
+    uidl: str = "not-asked"
+    uidl_messages: Optional[int] = None
+    uidl_unique: Optional[bool] = None
+    """Whether each message had an id of its own, of 1 to 70 characters from 0x21 to 0x7E."""
+
+    top: str = "not-asked"
+    retr: str = "not-asked"
+    retr_octets: Optional[int] = None
+    """Octets of the smallest message as it came, up to CRLF.CRLF, dots unstuffed; the content is never kept."""
+
+    retr_listed: Optional[int] = None
+    """What LIST had said of it."""
+
+    retr_skipped: str = ""
+    """Why none was fetched: ``empty``, ``too-large``, ``expires`` (EXPIRE 0: to fetch may delete it)."""
+
+    capa: str = "not-asked"
+    capabilities: Tuple[str, ...] = ()
+    """Those listed after the login that are registered names."""
+
+    dele: str = "not-asked"
+    rset: str = "not-asked"
+    messages_after: Optional[int] = None
+    """By STAT after DELE and RSET."""
+
+    octets_after: Optional[int] = None
+    quit: str = "not-asked"
+
+
+@dataclasses.dataclass(frozen=True)
+class Login:
+    """One login, over a connection of its own inside TLS. Holds no text of the peer's, no name and no password."""
+
+    mechanism: str
+    """``USER`` (USER and PASS), ``PLAIN`` (SASL), ``APOP``."""
+
+    outcome: str
+    """``logged-in``, ``refused``, ``temporary`` (refused for now: `code`), ``not-verified`` (the certificate of this
+    session: nothing was sent), ``not-tried``, or how it ended: ``eof``, ``reset``, ``timeout``, ``oversize``,
+    ``malformed``, ``alert``, ``failed``, ``not-connected``, ``cancelled``."""
+
+    detail: str = ""
+    """Why, in words of ours or the TLS library's."""
+
+    code: str = ""
+    """Response code of a refusal, when it is a registered one (RFC 2449 section 8, RFC 3206, RFC 6856)."""
+
+    verified: bool = False
+    """Whether the certificate of this session was verified before anything was sent."""
+
+    sent: bool = False
+    """Whether the password, or what stands for it, was sent."""
+
+    mailbox: Optional[Mailbox] = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Observation:
     """Everything seen of one service on one address from one source: the unit of the journal."""
 
@@ -507,7 +656,6 @@ class Observation:
     """Why not all was asked; empty: all was, or nothing was to be asked."""
 
     injection: Optional[Injection] = None
-
     hello_chains: Tuple[Tuple[str, ...], ...] = ()
     """What was sent behind each of `hello_certificates`, in the order sent, as base64 of the DER."""
 
@@ -517,6 +665,15 @@ class Observation:
     resumptions: Tuple[Resumption, ...] = ()
     renegotiation: Optional[Renegotiation] = None
     """Of the depth ``deep``, on the TLS port."""
+
+    extras: Optional[Pop3Extras] = None
+    """More questions before login; ``None``: not asked."""
+
+    logins: Tuple[Login, ...] = ()
+    """One for each way to log in that was offered, where a login was owed."""
+
+    logins_ended: str = ""
+    """Why no login was tried; empty: it was, or none was owed."""
 
     @property
     def source_address(self) -> Optional[str]:

@@ -10,6 +10,7 @@ import socket
 import typing
 from typing import Optional, Tuple
 
+from .credentials import CredentialsError, Logins
 from .model import Question, Target
 from .resolve import family_of
 from .tls.client_hello import SSL_2, numbers
@@ -24,7 +25,8 @@ BUDGETS = {PORT: 1, SESSION: 1, GATE: 80, FULL: 250, DEEP: 400}
 """Hellos for one service of one endpoint at the most, where the user does not say. A server with old versions and
 fifty suites in each takes many more than a good one."""
 HELLO, INJECTION, RESUMPTION, RENEGOTIATION = "hello", "stls-injection", "resumption", "renegotiation"
-KINDS = (HELLO, INJECTION, RESUMPTION, RENEGOTIATION)
+EXTRAS = "pop3-extras"
+KINDS = (HELLO, INJECTION, RESUMPTION, RENEGOTIATION, EXTRAS)
 """Kinds of questions."""
 
 MAX_CONCURRENCY = 10000
@@ -83,10 +85,23 @@ class ScanOptions:
     rate: Optional[float] = None
     """Connections per second of the whole run; ``None``: no limit."""
 
+    pop3_full: bool = False
+    """Ask more inside TLS before login (`port995.probe.pop3_extras`); so do the depths ``full`` and ``deep``, and a
+    question of that kind."""
+
     @property
     def budget(self) -> int:
         """Hellos for one service of one endpoint at the most."""
         return BUDGETS[self.depth] if self.hello_budget is None else self.hello_budget
+
+    logins: Optional[Logins] = dataclasses.field(default=None, repr=False)
+    """Credentials for the targets that a login is owed for; ``None``: no login."""
+
+    @property
+    def asks_extras(self) -> bool:
+        """Whether more is asked inside TLS before login."""
+        deep = self.depth in (FULL, DEEP)
+        return self.pop3_full or deep or any(question.kind == EXTRAS for question in self.questions)
 
     def check(self) -> None:
         """See that every option makes sense here.
@@ -115,10 +130,21 @@ class ScanOptions:
         if self.rate is not None:
             _positive("rate", self.rate)
         self._check_questions()
+        self._check_logins()
         for address in self.source_addresses:
             _own(address)
         if len({ipaddress.ip_address(address) for address in self.source_addresses}) != len(self.source_addresses):
             raise OptionsError("a source address is given twice: %s" % ", ".join(self.source_addresses))
+
+    def _check_logins(self) -> None:
+        if self.logins is None:
+            return
+        if self.depth == PORT:
+            raise OptionsError("a login needs a session: take the depth %s or deeper, or no credentials" % SESSION)
+        try:
+            self.logins.context()
+        except CredentialsError as error:
+            raise OptionsError(str(error)) from error
 
     def _check_questions(self) -> None:
         if self.depth in ASKING and not any(question.control for question in self.questions):

@@ -94,6 +94,39 @@ class LineReader:
                 raise Ended("oversize")
             lines.append(line[1:] if line.startswith(b".") else line)
 
+    async def message_octets(self, limit: int) -> int:
+        """How many octets a message has up to the line that is a single dot, dots unstuffed (RFC 1939 sections 3 and
+        11). Lines may be of any length, and nothing of them is kept.
+
+        :param limit: octets to count at the most
+        :raises Ended: ``eof``; ``oversize``: more than that
+        """
+        counted = 0
+        starts = True
+        while True:
+            end = self._buffer.find(b"\r\n")
+            stuffed = 1 if starts and self._buffer.startswith(b".") else 0
+            if end >= 0:
+                if starts and self._buffer[:end] == b".":
+                    del self._buffer[:3]
+                    return counted
+                counted += end + 2 - stuffed
+                del self._buffer[: end + 2]
+                starts = True
+            else:
+                taken = len(self._buffer) - (1 if self._buffer.endswith(b"\r") else 0)
+                # A dot at the start may be the end of the message, and CR the first half of a line's end.
+                if taken > stuffed:
+                    counted += taken - stuffed
+                    del self._buffer[:taken]
+                    starts = False
+                data = await self._receive(READ_SIZE)
+                if not data:
+                    raise Ended("eof")
+                self._buffer += data
+            if counted > limit:
+                raise Ended("oversize")
+
 
 class Dialogue:
     """One dialogue, step by step; `result` gives what was seen so far at any time, also after a step has raised.
@@ -171,12 +204,28 @@ class Dialogue:
         self._phase = "quit"
         await self._command(b"QUIT")
 
-    async def _command(self, command: bytes) -> bytes:
+    @property
+    def reader(self) -> LineReader:
+        """Where answers are read from, for those who ask more."""
+        return self._reader
+
+    async def ask(self, command: bytes) -> bytes:
+        """One command, or several joined by CRLF, and the first line of the answer.
+
+        :raises Ended: see `LineReader.line`; ``malformed`` too when something was said before the command
+        """
         if self._reader.buffered:
             # An answer that came before its question belongs to nobody; taking it would shift all that follow.
             raise Ended("malformed")
         await self._send(command + b"\r\n")
-        reply = await self._reader.line()
+        return await self._reader.line()
+
+    def note_quit(self, reply: bytes) -> None:
+        """Keep the answer to a QUIT that was sent another way than by `quit`."""
+        self._replies["QUIT"] = reply
+
+    async def _command(self, command: bytes) -> bytes:
+        reply = await self.ask(command)
         self._replies[command.decode("ascii")] = reply
         return reply
 

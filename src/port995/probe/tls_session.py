@@ -101,6 +101,7 @@ class TlsStream:
     :param context: of `make_context`
     :param server_name: sent as SNI when it is a name
     :param resumed: a session of the same context to go on with
+    :param expected: name or IP address that a context which verifies holds the certificate against
     :raises ValueError: a name that can't be sent
     """
 
@@ -110,6 +111,7 @@ class TlsStream:
         context: ssl.SSLContext,
         server_name: Optional[str],
         resumed: Optional[ssl.SSLSession] = None,
+        expected: Optional[str] = None,
     ) -> None:
         self._stream = stream
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -118,7 +120,7 @@ class TlsStream:
         self._transcript = Transcript()
         try:
             self._tls = context.wrap_bio(
-                self._incoming, self._outgoing, server_hostname=self.server_name, session=resumed
+                self._incoming, self._outgoing, server_hostname=expected or self.server_name, session=resumed
             )
         except (ValueError, UnicodeError, ssl.SSLError) as error:
             raise ValueError("%s can't be sent as SNI: %s" % (ascii(self.server_name), error)) from error

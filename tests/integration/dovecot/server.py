@@ -27,6 +27,11 @@ def dovecot_binary() -> str | None:
     return shutil.which("dovecot", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
+def owner() -> int:
+    """The uid and gid of mailboxes: nobody's for root, which Dovecot lets own none."""
+    return 65534 if os.getuid() == 0 else os.getuid()
+
+
 @dataclasses.dataclass
 class Dovecot:
     """A running Dovecot; use `start` and `stop`, or the fixture."""
@@ -36,6 +41,9 @@ class Dovecot:
     key: Path
     listen: str = "127.0.0.1, ::1"
     extra: str = ""
+    users: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Names and passwords, for a passwd-file; none: everybody has the same."""
+
     pop3s_port: int = 0
     pop3_port: int = 0
     base: Path | None = None
@@ -69,12 +77,12 @@ class Dovecot:
             ssl_key = <{self.key}
             mail_location = maildir:{self.folder}/mail/%u
             passdb {{
-              driver = static
-              args = password=unused
+              driver = {"passwd-file" if self.users else "static"}
+              args = {f"scheme=PLAIN {self.folder}/users" if self.users else "password=unused"}
             }}
             userdb {{
               driver = static
-              args = uid=65534 gid=65534 home={self.folder}/mail/%u
+              args = uid={owner()} gid={owner()} home={self.folder}/mail/%u
             }}
             """) + users + textwrap.dedent(f"""\
             service pop3-login {{
@@ -102,6 +110,9 @@ class Dovecot:
         self.base.chmod(0o755)
         for name in ("state", "mail"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        if self.users:
+            # Readable for the user that Dovecot's auth process runs as.
+            (self.folder / "users").write_text("".join(f"{name}:{word}\n" for name, word in self.users.items()))
         configuration = self.folder / "dovecot.conf"
         configuration.write_text(self.configuration())
         with (self.folder / "stderr").open("wb") as stderr:

@@ -17,6 +17,7 @@ from port995.probe.model import (
     Injection,
     Observation,
     Pop3Dialogue,
+    Pop3Extras,
     Resolution,
     Target,
     TcpConnect,
@@ -52,6 +53,8 @@ GOOD_POP3 = Pop3Dialogue(
     quit_reply="+OK bye",
 )
 GOOD_CLEAR = dataclasses.replace(GOOD_POP3, capabilities=BEFORE_STLS, stls_reply="+OK begin")
+BEHIND_STLS = dataclasses.replace(GOOD_POP3, greeting=None, greeting_status=None)
+GOOD_EXTRAS = Pop3Extras("completed", None, "-ERR what?", "-ERR", "listed", "+OK", ("PLAIN",))
 
 
 def good_tls() -> TlsSession:
@@ -63,6 +66,7 @@ def good_tls() -> TlsSession:
         cipher_suite="TLS_AES_256_GCM_SHA384",
         certificates=chain(good_leaf()),
         chain_source="handshake",
+        close_notify=True,
     )
 
 
@@ -95,13 +99,14 @@ def session(
         connections=(Connection("TLS and POP3 session", address or "", aim.port, source),),
         hellos=good_hellos(chain(good_leaf())[0]),
         hello_certificates=chain(good_leaf())[:1],
+        extras=GOOD_EXTRAS,
     )
     return dataclasses.replace(seen, **changes)
 
 
 def unanswered(tcp: TcpConnect, *args: Any, **options: Any) -> Observation:
     """A session that never was: the port is closed or filtered."""
-    return session(*args, **{"tcp": tcp, "tls": None, "pop3": None, "hellos": (), **options})
+    return session(*args, **{"tcp": tcp, "tls": None, "pop3": None, "hellos": (), "extras": None, **options})
 
 
 def companion(
@@ -117,7 +122,8 @@ def companion(
             "port": aim.pop3_port or 0,
             "started": "2026-11-24T11:00:00.000Z",
             "ended": "2026-11-24T11:00:01.000Z",
-            "pop3": None,
+            "pop3": BEHIND_STLS,
+            "extras": None,
             "clear": GOOD_CLEAR,
             "injection": Injection("answered", ("+OK bye",)),
             **changes,
@@ -126,7 +132,7 @@ def companion(
 
 
 def refused_companion(*args: Any, **options: Any) -> Observation:
-    return companion(*args, **{"tcp": CLOSED, "tls": None, "clear": None, "hellos": (), "injection": None, **options})
+    return companion(*args, **{"tcp": CLOSED, "tls": None, "clear": None, "pop3": None, "hellos": (), "injection": None, **options})
 
 
 def judged(

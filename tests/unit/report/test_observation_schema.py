@@ -23,6 +23,11 @@ PARTS = {
     "tls": model.TlsSession,
     "dialogue": model.Pop3Dialogue,
     "connection": model.Connection,
+    "extras": model.Pop3Extras,
+    "ntlm": model.NtlmAnswer,
+    "ntlm_host": model.NtlmHost,
+    "login": model.Login,
+    "mailbox": model.Mailbox,
 }
 
 

@@ -98,8 +98,8 @@ def _covered_12(evidence: Evidence, key: str) -> set[int]:
     """Groups that are settled as not taken with certificates of a type.
 
     Refused, or passed over for the last group of the offer, they are. With ECDSA certificates it takes both: with the
-    certificate's own group beside them, where a server may have gone by order alone, and without it, where those that heed
-    it refuse for want of it (RFC 8422 section 5.1).
+    certificate's own group beside them, where a server may have gone by order alone, and without it, where those that
+    heed it refuse for want of it (RFC 8422 section 5.1).
     """
     wanted, alone, beside, passed = _suites_with(key), set[int](), set[int](), set[int]()
     for refusal in evidence.refusals:
