@@ -214,7 +214,8 @@ def _walked(question: Question) -> Question:
 
 def _extras(walk: str = "") -> Question:
     """All that may go along with a hello of TLS 1.2: compression, staple, SCTs, encrypt-then-MAC, tickets."""
-    question = _below_13("extras", "compression and OCSP staple, TLS 1.2", TLS_1_2, (*FIRST_FAMILY, *DHE_FAMILY), ())
+    suites = (*FIRST_FAMILY, *DHE_FAMILY) if walk else FIRST_FAMILY
+    question = _below_13("extras", "compression and OCSP staple, TLS 1.2", TLS_1_2, suites, ())
     return dataclasses.replace(question, extras=True, experiment=True, marks=(), walk=walk)
 
 
@@ -423,6 +424,7 @@ def _length(question: Question) -> int:
         (*groups, 0) if question.only_key else groups,
         numbers(question.signatures),
         question.key_share,
+        extras=question.extras,
     )
     return len(write_hello(offer).octets)
 

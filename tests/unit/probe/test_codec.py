@@ -88,7 +88,7 @@ def changed(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", [path for path in paths(full()) if path != ("schema",)], ids=str)
 def test_a_value_of_a_wrong_type_is_refused_and_named(path: tuple[Any, ...]) -> None:
-    for value in (object(), {"x": 1}, [[]], b"x"):
+    for value in (object(), {"x": 1}, [[{}]], b"x"):
         with pytest.raises(CodecError) as caught:
             observation_from_json(changed(path, value))
         assert str(next(key for key in reversed(path) if isinstance(key, str))) in str(caught.value)

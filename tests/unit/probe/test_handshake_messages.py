@@ -17,6 +17,7 @@ from port995.probe.handshake_messages import (
     HandshakeFacts,
     Transcript,
     read_handshake,
+    read_ticket,
 )
 
 SUITES = [
@@ -212,7 +213,7 @@ def test_what_is_kept_is_bounded() -> None:
 
 def test_other_records_and_messages_are_not_kept() -> None:
     made = Transcript()
-    made.record(HANDSHAKE, 4, message(4, b"ticket"))
+    made.record(HANDSHAKE, 8, message(8, b"encrypted extensions"))
     made.record(23, SERVER_HELLO, server_hello())
     made.record(256, SERVER_HELLO, b"\x16\x03\x03\x00\x01")
     assert made.messages == {}
@@ -230,3 +231,12 @@ def test_alerts_are_told_apart() -> None:
     assert (made.fatal_alert, made.closed) == (40, False)
     made.record(ALERT, 0, b"\x01\x00")
     assert made.closed
+
+
+def test_a_ticket_tells_its_life_and_what_early_data_it_allows() -> None:
+    extension = b"\x00\x2a\x00\x04" + (16384).to_bytes(4, "big")
+    body = (7200).to_bytes(4, "big") + bytes(4) + b"\x01\x00" + b"\x00\x02tt" + len(extension).to_bytes(2, "big") + extension
+    assert read_ticket(message(4, body), "TLSv1.3") == (7200, 16384)
+    assert read_ticket(message(4, (300).to_bytes(4, "big") + b"\x00\x01t"), "TLSv1.2") == (300, None)
+    for broken in (None, b"", message(4, b"\x00"), message(4, body[:-1])):
+        assert read_ticket(broken, "TLSv1.3") in ((None, None), (0, None))

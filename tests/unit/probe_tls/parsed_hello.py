@@ -88,7 +88,7 @@ def parse_hello(octets: bytes) -> ParsedHello:
     assert not message.data
     version, random, session = body.number(2), body.take(32), body.vector(1)
     suites = pairs(body.vector(2))
-    assert body.vector(1) == b"\0"
+    assert body.vector(1) in (b"\0", b"\1\0")  # none, or DEFLATE and none
     extensions = None
     if body.data:
         block, found = Cursor(body.vector(2)), []
