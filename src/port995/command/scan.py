@@ -13,6 +13,9 @@ from typing import Annotated, Optional
 
 import typer
 
+from ..dns.journal import as_line
+from ..dns.model import Lookup
+from ..evidence.ask_dns import look_up_plan
 from ..evidence.begin import RequestError, questions_of
 from ..policy.inventory import merge_targets
 from ..policy.judge import judge
@@ -56,6 +59,10 @@ def scan(
             rich_help_panel=given.LOOKING,
         ),
     ] = None,
+    dns: given.Dns = False,
+    domain: given.Domain = None,
+    resolver: given.Resolver = None,
+    trust_ad: given.TrustAd = False,
     concurrency: given.Concurrency = given.DEFAULTS.concurrency,
     hello_budget: given.HelloBudget = None,
     per_address: given.PerAddress = given.DEFAULTS.per_address,
@@ -94,11 +101,11 @@ def scan(
     Exit code 0: every endpoint was observed; 2: wrong usage; 3: something was not observed; 4: internal error.
     """
     typed = given.typed_targets(targets, input_list, exclude)
-    aims, notes = merge_targets(
-        target
+    plans = [
+        given.planned(one, Intent.SERVE, port, server_name, pop3_port, proxy_protocol, domain if dns else None)
         for one in typed
-        for target in given.planned(one, Intent.SERVE, port, server_name, pop3_port, proxy_protocol)[1]
-    )
+    ]
+    aims, notes = merge_targets(target for _host, wanted in plans for target in wanted)
     if not aims:
         stop(Exit.USAGE, "no targets: give some, or a file of them with -iL")
     single = len({name for aim in aims for name in aim.hosts}) == 1
@@ -108,6 +115,7 @@ def scan(
         anchors = load_anchors(ca_file)
     except RequestError as error:
         stop(Exit.USAGE, str(error))
+    dns_plan = given.dns_of(dns, resolver, trust_ad, "undeclared", resolve_timeout)
     paced = given.pace_of(pace)
     options = given.checked(
         ScanOptions(
@@ -153,6 +161,12 @@ def scan(
             say(json.dumps(observation_to_json(seen), sort_keys=True) if as_json else line_of(seen))
         step(seen)
 
+    def tell_lookup(lookup: Lookup) -> None:
+        nonlocal unseen
+        unseen += not lookup.definite
+        say(as_line(lookup) if as_json else line_of_lookup(lookup))
+
+    run_id = uuid.uuid4().hex
     expected = len(aims) * (2 if pop3_port else 1) * max(1, len(options.source_addresses))
     try:
         with progress(expected) as step, writer or contextlib.nullcontext():
@@ -162,6 +176,12 @@ def scan(
                 aims, options, local_vantage(tool_version=__version__), run_id, sink, handle_signals=True
             )
             sink.check()
+        if dns_plan is not None:
+            left = None if deadline is None else deadline - summary.seconds
+            look_up_plan(
+                dns_plan, [host for host, _wanted in plans], aims, run_id, tell_lookup, seconds=left,
+                cancelled=summary.cancelled, handle_signals=True,
+            )  # fmt: skip
     except OptionsError as error:
         stop(Exit.USAGE, str(error))
     except OSError as error:
@@ -217,6 +237,20 @@ def line_of(seen: Observation) -> str:
         told = f"{tls.version} {tls.cipher_suite} chain of {len(tls.certificates)}"
         words.append(told if tls.outcome == "completed" else f"TLS {tls.outcome} {visible(tls.detail, 120)}".rstrip())
     words += _dialogue("POP3", seen.pop3)
+    return "  ".join(words)
+
+
+def line_of_lookup(lookup: Lookup) -> str:
+    """A lookup in one line."""
+    words = [visible(lookup.name, 260), f"DNS {lookup.type}", lookup.outcome]
+    words += [f"{one.priority} {one.weight} {one.port} {visible(one.target, 260)}" for one in lookup.srv]
+    words += [*map(str, lookup.tlsa), *lookup.addresses]
+    if lookup.aliases:
+        words.append(f"alias of {visible(lookup.aliases[-1], 260)}")
+    if lookup.detail:
+        words.append(visible(lookup.detail, 240))
+    if lookup.resolver:
+        words.append(f"{'AD set' if lookup.authenticated else 'no AD'} by {lookup.resolver}")
     return "  ".join(words)
 
 
