@@ -148,7 +148,7 @@ def audit(
             rate=rate,
         )
     )
-    dns_plan = given.dns_of(dns, resolver, trust_ad, side, resolve_timeout)
+    dns_plan = given.dns_of(dns, domain, resolver, trust_ad, side, resolve_timeout)
     if inventory is not None:
         if targets or input_list:
             stop(Exit.USAGE, "give either an inventory (-i) or targets, not both")

@@ -191,11 +191,13 @@ def planned(
     return host, targets
 
 
-def dns_of(dns: bool, resolver: str | None, trust_ad: bool, side: str, timeout: float) -> DnsPlan | None:
+def dns_of(
+    dns: bool, domains: list[str] | None, resolver: str | None, trust_ad: bool, side: str, timeout: float
+) -> DnsPlan | None:
     """Whom to ask about DNS records; ends with exit code 2 where that can't be used, or would be ignored."""
     if not dns:
-        if resolver is not None or trust_ad:
-            stop(Exit.USAGE, "--resolver and --trust-ad are for --dns: give that too")
+        if domains or resolver is not None or trust_ad:
+            stop(Exit.USAGE, "--domain, --resolver and --trust-ad are for --dns: give that too")
         return None
     try:
         return plan_of(resolver, trust_ad=trust_ad, side=side, timeout=timeout)

@@ -102,8 +102,7 @@ def scan(
     """
     typed = given.typed_targets(targets, input_list, exclude)
     plans = [
-        given.planned(one, Intent.SERVE, port, server_name, pop3_port, proxy_protocol, domain if dns else None)
-        for one in typed
+        given.planned(one, Intent.SERVE, port, server_name, pop3_port, proxy_protocol, domain) for one in typed
     ]
     aims, notes = merge_targets(target for _host, wanted in plans for target in wanted)
     if not aims:
@@ -115,7 +114,7 @@ def scan(
         anchors = load_anchors(ca_file)
     except RequestError as error:
         stop(Exit.USAGE, str(error))
-    dns_plan = given.dns_of(dns, resolver, trust_ad, "undeclared", resolve_timeout)
+    dns_plan = given.dns_of(dns, domain, resolver, trust_ad, "undeclared", resolve_timeout)
     paced = given.pace_of(pace)
     options = given.checked(
         ScanOptions(
