@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..probe.codec import CodecError, decode, to_json
-from .model import DNS_SCHEMA, OUTCOMES, TYPES, Lookup
+from .model import ANSWERED, DNS_SCHEMA, OUTCOMES, TYPES, Lookup
 
 MAX_LINE = 1024 * 1024
 """Characters; an answer of 64 KB stays far below."""
@@ -50,7 +50,7 @@ def as_line(lookup: Lookup) -> str:
 def lookup_from_json(data: object) -> Lookup:
     """Read a lookup.
 
-    :raises CodecError: another schema, a missing or unknown field, a wrong type or word
+    :raises CodecError: another schema, a missing or unknown field, a wrong type or word, or it contradicts itself
     """
     schema = data.get("schema") if isinstance(data, dict) else None
     if schema != DNS_SCHEMA:
@@ -59,6 +59,10 @@ def lookup_from_json(data: object) -> Lookup:
     for word, known in ((lookup.outcome, OUTCOMES), (lookup.type, TYPES)):
         if word not in known:
             raise CodecError(f"{word!a:.60} is none of {', '.join(known)}")
+    records = {"SRV": lookup.srv, "TLSA": lookup.tlsa, "A": lookup.addresses, "AAAA": lookup.addresses}
+    held = {type_: bool(found) for type_, found in records.items()}
+    if lookup.type in held and held[lookup.type] != (lookup.outcome == ANSWERED):
+        raise CodecError(f"{lookup.outcome} does not go with the records of type {lookup.type}")
     return lookup
 
 

@@ -18,7 +18,7 @@ FULL = Lookup(
     ("b.example",), "example", (Srv(0, 1, 995, "m.example"),), (Tlsa(3, 1, 1, "00ff"),), ("192.0.2.1",), 60, 2,
     "2026-11-25T10:00:00.000Z", 0.1,
 )  # fmt: skip
-BARE = [Lookup(DNS_SCHEMA, "0" * 32, "example.org", "A", "", outcome) for outcome in OUTCOMES]
+BARE = [Lookup(DNS_SCHEMA, "0" * 32, "example.org", "SOA", "", outcome) for outcome in OUTCOMES]
 
 
 def write(path: Path) -> Path:
@@ -39,12 +39,16 @@ def test_what_is_written_reads_back_and_fits_the_schema(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"schema": "port995/dns/2"}, {"outcome": "fine"}, {"type": "MX"}, {"srv": [{}]}, {"ttl": "1"}, {"more": 1}],
+    [
+        {"schema": "port995/dns/2"}, {"outcome": "fine"}, {"type": "MX"}, {"srv": [{}]}, {"ttl": "1"}, {"more": 1},
+        # An absence with what is absent, and an answer without one.
+        {"outcome": "nxdomain"}, {"outcome": "timeout"}, {"srv": []},
+    ],
     ids=str,
-)
+)  # fmt: skip
 def test_a_spoiled_line_costs_the_rest_and_is_told(change: dict[str, object], tmp_path: Path) -> None:
     path = write(tmp_path / "dns.jsonl")
-    lines = path.read_text().splitlines()
+    lines = [as_line(FULL)] * 3
     lines[1] = json.dumps({**json.loads(lines[1]), **change})
     path.write_text("\n".join(lines) + "\n")
     found, problem = read_lookups(path)
