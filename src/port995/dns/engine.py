@@ -17,8 +17,10 @@ PARALLEL = 8
 MAX_ROUNDS = 4
 """Rounds of questions that follow from answers."""
 
-MAX_LOOKUPS = 20000
-"""Of one run: what hostile answers could make of the questions that follow from them."""
+FOLLOWING = 4
+LEAST = 1000
+"""Lookups of a run at the most: so many for each that is asked at first, and these at least. Hostile answers could make
+any number of questions that follow from them."""
 
 Further = Callable[[Sequence[Lookup]], Iterable[DnsQuestion]]
 
@@ -45,6 +47,9 @@ def look_up_all(
     stopped = stopped or threading.Event()
     done: dict[tuple[str, str], Lookup] = {}
     lookups: list[Lookup] = []
+    first = _new(questions, set())
+    most = max(LEAST, FOLLOWING * len(first))
+    questions = first
 
     def one(question: DnsQuestion) -> Lookup:
         if stopped.is_set():
@@ -57,7 +62,7 @@ def look_up_all(
     with concurrent.futures.ThreadPoolExecutor(parallel, "dns") as pool:
         try:
             for _round in range(MAX_ROUNDS):
-                asked = _new(questions, set(done))[: MAX_LOOKUPS - len(lookups)]
+                asked = _new(questions, set(done))[: most - len(lookups)]
                 if not asked:
                     break
                 for ended in concurrent.futures.as_completed([pool.submit(one, question) for question in asked]):

@@ -52,8 +52,12 @@ def tlsa_name(host: str, port: int) -> str:
 def first_questions(plan: Sequence[HostPlan], targets: Sequence[Target]) -> tuple[DnsQuestion, ...]:
     """What is asked before anything is known; nothing where the plan names nobody."""
     asked: list[DnsQuestion] = []
+    by_host: dict[str, list[Target]] = {}
+    for target in targets:
+        for name in target.hosts:
+            by_host.setdefault(name, []).append(target)
     for host in plan:
-        mine = [target for target in targets if host.name in target.hosts]
+        mine = by_host.get(host.name, ())
         if not mine:
             continue
         for domain in domains_of(host, mine):
