@@ -77,7 +77,9 @@ def compare(record: Tlsa, shown: Shown, trust: Trust) -> Verdict:
         if not shown.whole:
             return Verdict(UNTOLD, f"{usage}: only the leaf could be seen, not the rest of the chain")
         return Verdict(MISMATCH, f"{usage} is for no CA certificate that was sent")
-    return _to(anchors[0], shown, leaf, trust)
+    # Two certificates of one key (one signed by each of two CAs) are two ways to match.
+    verdicts = [_to(anchor, shown, leaf, trust) for anchor in anchors]
+    return min(verdicts, key=lambda verdict: (MATCH, UNTOLD, MISMATCH).index(verdict.word))
 
 
 def _by_path(
@@ -111,7 +113,7 @@ def _to(anchor: CertificateFacts, shown: Shown, leaf: CertificateFacts, trust: T
         return Verdict(MISMATCH, f"{usage} is for a certificate that can't be read")
     own = Trust(Anchors(b"", (anchor.certificate,), "TLSA record", ""), trust.at)
     path = own.path(shown.chain)
-    if path.status.value == "not_tested":
+    if path.status.value == "not_tested" or (path.status.value == "fail" and not shown.whole):
         return Verdict(UNTOLD, f"{usage}: {path.message}")
     if path.status.value != "pass":
         return Verdict(
