@@ -71,7 +71,8 @@ def conclude(run: RunFolder, *, at: datetime.datetime | None = None, fail_on: Se
     profile, anchors = _profile(run), _anchors(run)
     digests = _evidence_digests(run)
     observations, problems = run.observations()
-    lookups, dns_problems = run.lookups()
+    lookups, more = run.lookups()
+    problems += more
     if _evidence_digests(run) != digests:
         raise RunError(f"{folder}: a journal was written to while it was read: wait for the probe to end, then judge")
     judgement = judge(
@@ -83,7 +84,7 @@ def conclude(run: RunFolder, *, at: datetime.datetime | None = None, fail_on: Se
         anchors=anchors,
         at=at if at is not None else datetime.datetime.now(datetime.UTC),
         partial=header.partial,
-        problems=[*problems, *dns_problems],
+        problems=problems,
         expected={vantage.name: vantage.sources for vantage in header.vantages} or None,
         dns=DnsSeen(header.dns, tuple(lookups)) if header.dns is not None else None,
     )

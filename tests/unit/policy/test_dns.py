@@ -23,7 +23,7 @@ from port995.policy.registry import select
 from port995.policy.tlsa import key_info
 from port995.probe.model import Observation, Target
 
-from .certificates import DAY, NAME, NOW, authority, chain, der, good_leaf, intermediate, leaf
+from .certificates import DAY, NAME, NOW, authority, chain, der, good_leaf, intermediate, key, leaf, make
 from .hellos import good_hellos
 from .seen import (
     CLOSED,
@@ -361,6 +361,21 @@ def test_every_certificate_of_the_server_must_be_in_the_records() -> None:
     seen[0] = dataclasses.replace(seen[0], hellos=both)
     assert status_of(verdict(tlsa(record(good_leaf())), seen=seen), "DNS-003") == "fail"
     assert status_of(verdict(tlsa(record(good_leaf()), record(other)), seen=seen), "DNS-003") == "pass"
+    # Of the other one's chain nothing was recorded but itself.
+    foreign = leaf("Other CA", kind="rsa2048")
+    tls = dataclasses.replace(good_tls(), certificates=chain(good_leaf(), authority()))
+    shown = dataclasses.replace(seen[0], tls=tls, hello_certificates=chain(good_leaf(), foreign))
+    assert status_of(verdict(tlsa(record(authority(), 2)), seen=[shown, companion()]), "DNS-003") == "not_tested"
+
+
+def test_a_ca_key_with_two_certificates_matches_by_either() -> None:
+    """One self-signed, one signed by another CA: the record of the key stands for both, and the leaf leads to one."""
+    own = key("ec", "Good CA")
+    extensions = [(x509.BasicConstraints(True, None), True)]
+    stranger = make("Some CA", "Other CA", own, key("ec", "Other CA"), extensions, start=NOW - 9 * DAY)
+    lookup = tlsa(record(authority(), 2))
+    for order in ((stranger, authority()), (authority(), stranger)):
+        assert status_of(verdict(lookup, seen=showing(good_leaf(), *order)), "DNS-003") == "pass"
 
 
 @pytest.mark.parametrize(
