@@ -146,7 +146,7 @@ def scan(
     except OSError as error:
         stop(Exit.USAGE, f"{journal} can't be written ({error.strerror}): choose another -oJ file")
     paged = single and not lines and not as_json and depth != PORT
-    unseen = 0
+    unseen = lookups = unsaid = 0
     seen_so_far: list[Observation] = []
 
     def tell(seen: Observation) -> None:
@@ -161,8 +161,9 @@ def scan(
         step(seen)
 
     def tell_lookup(lookup: Lookup) -> None:
-        nonlocal unseen
-        unseen += not lookup.definite
+        nonlocal lookups, unsaid
+        lookups += 1
+        unsaid += not lookup.definite
         say(as_line(lookup) if as_json else line_of_lookup(lookup))
 
     run_id = uuid.uuid4().hex
@@ -203,7 +204,9 @@ def scan(
         f" connections, {summary.seconds:.1f} s",
         file=sys.stderr,
     )
-    return int(Exit.INCOMPLETE if unseen or summary.cancelled or summary.deadline_reached else Exit.PASSED)
+    if dns_plan is not None:
+        print(f"port995: {lookups} DNS lookups, {unsaid} of them without an answer", file=sys.stderr)
+    return int(Exit.INCOMPLETE if unseen or unsaid or summary.cancelled or summary.deadline_reached else Exit.PASSED)
 
 
 def was_observed(seen: Observation) -> bool:

@@ -82,4 +82,3 @@ def _stopping(stopped: threading.Event, wanted: bool) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-

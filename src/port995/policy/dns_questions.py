@@ -20,11 +20,12 @@ VALIDATES = DnsQuestion(ROOT, "SOA", "whether the resolver validates: the root i
 def names_of(target: Target) -> tuple[str, ...]:
     """Names that clients may know a service by: its server name, and its address where that is a name.
 
-    An address without a dot is left to the resolver's search list where a server name is given too.
+    An address without a dot is this machine's own way to it, where a server name is given too.
     """
-    given = [target.server_name or "", target.address]
-    found = [name for name in map(normal, given) if name]
-    return tuple(dict.fromkeys(name for name in found if "." in name or not target.server_name))
+    server_name, address = normal(target.server_name or ""), normal(target.address)
+    if server_name and "." not in address:
+        address = ""
+    return tuple(dict.fromkeys(name for name in (server_name, address) if name))
 
 
 def normal(text: str) -> str:

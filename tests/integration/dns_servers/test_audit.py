@@ -7,6 +7,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from port995.lab.lab import Lab
 from port995.report import schema
 
 from ...unit.lab.test_lab import free_base_port
-from ..command_line import QUICK, Ended, port995, statuses
+from ..command_line import QUICK, Ended, ended, port995, start, statuses
 from ..playbook.ansible_run import inventory_of, playbook
 from .world import MISSING, World, world
 
@@ -164,6 +166,26 @@ def test_a_deadline_that_is_over_leaves_every_lookup_not_tested(lab: Lab, names:
     assert run.code == 3, run
     lines = [json.loads(line) for line in (tmp_path / "out" / "dns.jsonl").read_text().splitlines()]
     assert lines and {line["outcome"] for line in lines} == {"not-tested"}
+
+
+def test_a_signal_ends_the_asking_in_order_and_what_was_seen_is_judged(lab: Lab, tmp_path: Path) -> None:
+    domains = [word for number in range(12) for word in ("--domain", f"d{number}.example")]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.settimeout(60)
+        run = start("audit", f"{HOST}:{lab.base_port + 995}", "--pop3-port", 0, "--server-name", MATCH, "--ca-file",
+                    lab.ca_file, "--depth", "session", "--checks", "POP3S-DNS-001 or POP3S-PORT-001", "--dns",
+                    "--resolver", f"127.0.0.1:{silent.getsockname()[1]}", "--out", tmp_path / "out", *domains, *QUICK,
+                    "--resolve-timeout", "1")  # fmt: skip
+        silent.recv(4096)
+        run.send_signal(signal.SIGTERM)
+        done = ended(run, 60)
+    assert done.code == 3, done
+    lines = [json.loads(line) for line in (tmp_path / "out" / "dns.jsonl").read_text().splitlines()]
+    assert {line["detail"] for line in lines} == {"no answer within the time given", "cancelled"}
+    assert len(lines) == 2 * 13 + 3, "every lookup that is owed is told"
+    assert statuses(tmp_path / "out", f"{HOST}:{lab.base_port + 995}")["POP3S-PORT-001"] == "pass"
+    assert port995("gate", tmp_path / "out").code == 3
 
 
 def test_scan_prints_what_was_said(lab: Lab, names: World) -> None:

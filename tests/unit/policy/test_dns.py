@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from port995.dns.model import DNS_SCHEMA, DnsPlan, Lookup, Srv, Tlsa
-from port995.policy.dns_questions import first_questions, further_questions
+from port995.policy.dns_questions import first_questions, further_questions, names_of
 from port995.policy.dns_view import DnsSeen
 from port995.policy.gate import gate
 from port995.policy.inventory import plan_host
@@ -516,6 +516,14 @@ def test_losing_any_lookup_improves_nothing() -> None:
             for number in (1, 2, 3, 4):
                 was, now = (status_of(one, f"DNS-00{number}") for one in (before, after))
                 assert now not in good or was in good, (lost.key, number, was, now)
+
+
+def test_the_name_that_is_given_is_asked_about_whole_or_not_at_all() -> None:
+    assert names_of(target(address="mx", server_name=NAME)) == (NAME,)
+    assert names_of(target(address=NAME, server_name="mx")) == ("mx", NAME)
+    assert names_of(target(address=f"{NAME.upper()}.", server_name=NAME)) == (NAME,)
+    assert names_of(target(address="mx", server_name=None)) == ("mx",)
+    assert names_of(target(address="2001:db8::1", server_name=None)) == ()
 
 
 # The owner's variables
