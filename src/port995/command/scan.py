@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import json
 import sys
@@ -17,9 +18,10 @@ from ..dns.journal import as_line
 from ..dns.model import Lookup
 from ..evidence.ask_dns import look_up_plan
 from ..evidence.begin import RequestError, questions_of
+from ..policy.dns_view import DnsSeen
 from ..policy.inventory import merge_targets
 from ..policy.judge import judge
-from ..policy.model import Exit, HostPlan, Intent
+from ..policy.model import Exit, Intent
 from ..policy.profile import load_profile
 from ..policy.trust import load_anchors
 from ..probe.codec import observation_to_json
@@ -146,7 +148,8 @@ def scan(
     except OSError as error:
         stop(Exit.USAGE, f"{journal} can't be written ({error.strerror}): choose another -oJ file")
     paged = single and not lines and not as_json and depth != PORT
-    unseen = lookups = unsaid = 0
+    unseen = 0
+    lookups: list[Lookup] = []
     seen_so_far: list[Observation] = []
 
     def tell(seen: Observation) -> None:
@@ -161,17 +164,15 @@ def scan(
         step(seen)
 
     def tell_lookup(lookup: Lookup) -> None:
-        nonlocal lookups, unsaid
-        lookups += 1
-        unsaid += not lookup.definite
-        say(as_line(lookup) if as_json else line_of_lookup(lookup))
+        lookups.append(lookup)
+        if not paged:
+            say(as_line(lookup) if as_json else line_of_lookup(lookup))
 
     run_id = uuid.uuid4().hex
     expected = len(aims) * (2 if pop3_port else 1) * max(1, len(options.source_addresses))
     try:
         with progress(expected) as step, writer or contextlib.nullcontext():
             sink = Sink(tell)
-            run_id = uuid.uuid4().hex
             summary = run_scan(
                 aims, options, local_vantage(tool_version=__version__), run_id, sink, handle_signals=True
             )
@@ -190,22 +191,26 @@ def scan(
     if paged:
         judgement = judge(
             run_id=run_id,
-            plan=[HostPlan(aims[0].hosts[0], Intent.SERVE)],
+            plan=[dataclasses.replace(plans[0][0], name=aims[0].hosts[0])],
             targets=aims,
             observations=seen_so_far,
             profile=load_profile(profile),
             anchors=anchors,
             at=datetime.datetime.now(datetime.UTC),
+            dns=None if dns_plan is None else DnsSeen(dns_plan, tuple(lookups)),
         )
         for line in page(aims[0].hosts[0], judgement, seen_so_far):
             say(line)
+        if lookups:
+            say("\n".join(["DNS", *(f"  {line_of_lookup(lookup)}" for lookup in lookups), ""]))
     print(
         f"port995: {summary.observations} observations, {unseen} of them not made to the end, {summary.connections}"
         f" connections, {summary.seconds:.1f} s",
         file=sys.stderr,
     )
+    unsaid = sum(not lookup.definite for lookup in lookups)
     if dns_plan is not None:
-        print(f"port995: {lookups} DNS lookups, {unsaid} of them without an answer", file=sys.stderr)
+        print(f"port995: {len(lookups)} DNS lookups, {unsaid} of them without an answer", file=sys.stderr)
     return int(Exit.INCOMPLETE if unseen or unsaid or summary.cancelled or summary.deadline_reached else Exit.PASSED)
 
 

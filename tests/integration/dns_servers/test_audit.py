@@ -22,7 +22,7 @@ from port995.evidence.run_folder import open_run
 from port995.lab.lab import Lab
 from port995.report import schema
 
-from ...unit.lab.test_lab import free_base_port
+from ...ports import own_base_port
 from ..command_line import QUICK, Ended, ended, port995, start, statuses
 from ..playbook.ansible_run import inventory_of, playbook
 from .world import MISSING, World, world
@@ -37,7 +37,7 @@ CHECKS = "POP3S-DNS-*"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab(tmp_path_factory.mktemp("lab"), free_base_port()) as running:
+    with Lab(tmp_path_factory.mktemp("lab"), own_base_port()) as running:
         yield running
 
 
@@ -191,12 +191,16 @@ def test_a_signal_ends_the_asking_in_order_and_what_was_seen_is_judged(lab: Lab,
 def test_scan_prints_what_was_said(lab: Lab, names: World) -> None:
     arguments = ("scan", f"{HOST}:{lab.base_port + 995}", "--pop3-port", 0, "--server-name", MATCH, "--dns", "--domain",
                  DENIED, "--resolver", names.validating, *QUICK)  # fmt: skip
-    run = port995(*arguments)
-    assert run.code == 0, run
-    assert f"_pop3s._tcp.{DENIED}  DNS SRV  answered  0 0 0 .  AD set by {names.validating}" in run.out
+    for more in (("--lines",), ("--depth", "session")):
+        run = port995(*arguments, *more)
+        assert run.code == 0, run
+        assert f"_pop3s._tcp.{DENIED}  DNS SRV  answered  0 0 0 .  AD set by {names.validating}" in run.out
+    # The page is judged with it.
+    assert "SRV records agree with what is served" in run.out and "not offered" in run.out
     found = [json.loads(line) for line in port995(*arguments, "--json").out.splitlines()]
     assert {one["schema"] for one in found} == {"port995/observation/1", "port995/dns/1"}
-    assert port995(*arguments[:-len(QUICK) - 1], "127.0.53.1:9", "--resolve-timeout", "1").code == 3
+    silent = port995(*arguments[: -len(QUICK) - 1], "127.0.53.1:9", "--resolve-timeout", "1", "--depth", "session")
+    assert silent.code == 3 and "without an answer" in silent.err, silent
 
 
 def test_the_role_asks_too(lab: Lab, names: World, tmp_path: Path) -> None:

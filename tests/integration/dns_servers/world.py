@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,6 +18,8 @@ from pathlib import Path
 import dns.message
 import dns.query
 import dns.rcode
+
+from ...ports import own_port
 
 ADDRESS = "127.0.53.1"
 PATHS = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -47,7 +48,7 @@ def world(folder: Path, records: str, plain: str = "", bogus: str = "") -> Itera
     :param records: lines of the root zone, names with their last dot
     :param plain: lines of ``plain.example``, likewise of ``bogus.example``
     """
-    knot, unbound = _free_port(), _free_port()
+    knot, unbound = own_port(), own_port()
     zones = {
         ".": f"ns. A {ADDRESS}\nplain.example. NS ns.\nbogus.example. NS ns.\n"
         f"bogus.example. DS 12345 13 2 {'ab' * 32}\n{records}",
@@ -101,17 +102,6 @@ def _running(command: list[str], log: Path) -> Iterator[None]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def _free_port() -> int:
-    """A port that is free for both UDP and TCP, a moment ago at least."""
-    for _attempt in range(20):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind((ADDRESS, 0))
-            with contextlib.suppress(OSError):
-                tcp.bind(udp.getsockname())
-                return int(udp.getsockname()[1])
-    raise RuntimeError("no port is free for both")
 
 
 def _wait(port: int, name: str, log: Path) -> None:
