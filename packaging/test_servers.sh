@@ -15,6 +15,8 @@ stunnel stunnel4
 gnutls-cli gnutls-bin
 sslscan sslscan
 fail2ban-client fail2ban
+knotd knot
+unbound unbound
 nft nftables
 iptables iptables
 ip iproute2
@@ -46,7 +48,7 @@ if command -v systemctl >/dev/null; then
     for package in $missing; do
         case $package in
         dovecot-pop3d) systemctl disable --quiet dovecot.service dovecot.socket ;;
-        stunnel4 | fail2ban | nftables) systemctl disable --quiet "$package.service" ;;
+        stunnel4 | fail2ban | nftables | knot | unbound) systemctl disable --quiet "$package.service" ;;
         esac 2>/dev/null
     done
 fi

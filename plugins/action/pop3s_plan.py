@@ -16,6 +16,8 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.port995.pop3s.plugins.plugin_utils._controller import plain, require_python
 
 try:
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.dns.model import DnsPlan
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.dns.resolvers import ResolverError, plan_of
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.begin import (
         RequestError,
         RunRequest,
@@ -50,6 +52,7 @@ VARIABLES = (
     "pop3_port",
     "pop3s_proxy_protocol",
     "pop3s_endpoints",
+    "pop3s_domain",
     "pop3s_owner",
     "pop3s_purpose",
 )
@@ -108,6 +111,15 @@ class ActionModule(ActionBase):
                 "allow_dele": {"type": "bool", "default": False},
                 "partial": {"type": "bool", "default": False},
                 "deadline": {"type": "float"},
+                "dns": {"type": "bool", "default": False},
+                "dns_resolver": {"type": "str", "default": ""},
+                "dns_trust_ad": {"type": "bool", "default": False},
+                "dns_side": {
+                    "type": "str",
+                    "choices": ["inside", "outside", "undeclared"],
+                    "default": "undeclared",
+                },
+                "dns_timeout": {"type": "float", "default": 5.0},
                 "same_for_all": {"type": "list", "elements": "str", "default": []},
             }
         )
@@ -123,6 +135,10 @@ class ActionModule(ActionBase):
         names = [vantage["name"] for vantage in given["vantages"]]
         if not names or len(set(names)) != len(names):
             raise AnsibleActionFail("vantages: give at least one, each with a name of its own.")
+        try:
+            dns = _dns(given)
+        except ResolverError as problem:
+            raise AnsibleActionFail(f"Nothing was probed: dns_resolver: {problem}") from problem
         request = RunRequest(
             Path(given["out"]).absolute() if given["out"] else None,
             given["profile"],
@@ -132,9 +148,10 @@ class ActionModule(ActionBase):
             _command(task_vars or {}),
             given["partial"],
             given["deadline"],
+            dns,
         )
         try:
-            questions = questions_of(request.profile, request.checks, given["depth"])
+            questions = questions_of(request.profile, request.checks, given["depth"], dns=dns is not None)
             run = begin(request, plan, merged, notes)
         except (*RequestError, LibraryMissing) as problem:
             raise AnsibleActionFail(f"Nothing was probed: {problem}") from problem
@@ -224,6 +241,18 @@ class ActionModule(ActionBase):
                 problems.append(f"{variable}: {_words(error)}")
                 blind = blind or variable not in SHOWN_ONLY
         return variables, problems, blind
+
+
+def _dns(given: Mapping[str, Any]) -> DnsPlan | None:
+    """Whom the run asks about DNS records.
+
+    :raises ResolverError: that can't be used
+    """
+    if not given["dns"]:
+        return None
+    return plan_of(
+        given["dns_resolver"], trust_ad=given["dns_trust_ad"], side=given["dns_side"], timeout=given["dns_timeout"]
+    )
 
 
 def _settings(hostvars: Any, name: str, wanted: list[str]) -> dict[str, str]:

@@ -89,6 +89,31 @@ options:
   deadline:
     description: Seconds that each vantage gets, for the record.
     type: float
+  dns:
+    description:
+      - Whether the run asks the DNS for SRV and TLSA records too, with M(port995.pop3s.pop3s_dns).
+      - Checks that a profile makes only then are left out otherwise.
+    type: bool
+    default: false
+  dns_resolver:
+    description: Resolver to ask, C(ADDRESS) or C(ADDRESS:PORT). Those of the controller when it is empty.
+    type: str
+    default: ""
+  dns_trust_ad:
+    description:
+      - Nobody can change that resolver's answers on their way, so it is believed what DNSSEC proved.
+      - One on the controller itself is believed anyway.
+    type: bool
+    default: false
+  dns_side:
+    description: On which side of the border the resolver is asked.
+    type: str
+    choices: [inside, outside, undeclared]
+    default: undeclared
+  dns_timeout:
+    description: Seconds for one lookup.
+    type: float
+    default: 5.0
   same_for_all:
     description:
       - Variables that a run has once. Fails when the inventory gives one of them to the hosts of the play in different
@@ -113,6 +138,7 @@ notes:
     audited again and again.
   - Needs Python 3.11 or later and C(cryptography), C(junit-xml) and C(PyYAML) on the controller.
 seealso:
+  - module: port995.pop3s.pop3s_dns
   - module: port995.pop3s.pop3s_info
   - module: port995.pop3s.pop3s_report
 """

@@ -43,9 +43,9 @@ def interpreters() -> dict[Version, Path]:
 
 
 def requirements() -> list[str]:
-    """What the package needs at run time, as pyproject.toml says."""
+    """What the package needs at run time, as pyproject.toml says, and what its extras for users bring."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return list(project["dependencies"])
+    return [*project["dependencies"], *project["optional-dependencies"]["dns"]]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -102,7 +102,7 @@ def test_every_variable_that_is_read_is_described_and_no_other() -> None:
     }
     rows = re.findall(r"^\| ((?:`pop3\w+`(?:, )?)+) \|", README, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == read
-    assert len(read) == 9
+    assert len(read) == 10
     for key in inventory.ENDPOINT_KEYS:
         assert f"`{key}`" in README
 
@@ -131,4 +131,5 @@ def test_links_lead_to_files_that_are_there_in_the_checkout_and_in_what_is_relea
 def test_the_run_folder_is_described_by_the_names_it_has() -> None:
     for name in (run_folder.RUN, run_folder.PROFILE, run_folder.ANCHORS, run_folder.REPORT, run_folder.GATE):
         assert f"`{name}`" in README
+    assert f"`{run_folder.DNS}`" in README
     assert "journal-VANTAGE.jsonl" in README and run_folder.JOURNALS == "journal-*.jsonl"

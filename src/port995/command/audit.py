@@ -6,11 +6,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
+from ..evidence.ask_dns import ask_dns
 from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin, questions_of
 from ..evidence.conclude import Conclusion, conclude
 from ..evidence.run_folder import RunError, RunFolder
@@ -37,7 +39,7 @@ VANTAGE = "controller"
 SIDES = ("inside", "outside", "undeclared")
 VARIABLE_OF = {
     "intent": "pop3s_intent", "port": "pop3s_port", "pop3_port": "pop3_port", "server_name": "pop3s_server_name",
-    "proxy_protocol": "pop3s_proxy_protocol",
+    "proxy_protocol": "pop3s_proxy_protocol", "domain": "pop3s_domain",
 }  # fmt: skip
 """Options that hold for typed targets, and the host variables that say the same."""
 
@@ -68,6 +70,10 @@ def audit(
             "--side", metavar="|".join(SIDES), help="Where this machine stands.", rich_help_panel=given.LOOKING
         ),
     ] = "undeclared",
+    dns: given.Dns = False,
+    domain: given.Domain = None,
+    resolver: given.Resolver = None,
+    trust_ad: given.TrustAd = False,
     concurrency: given.Concurrency = given.DEFAULTS.concurrency,
     hello_budget: given.HelloBudget = None,
     per_address: given.PerAddress = given.DEFAULTS.per_address,
@@ -122,7 +128,7 @@ def audit(
     if side not in SIDES:
         stop(Exit.USAGE, f"--side is one of {', '.join(SIDES)}, not {side!a}")
     try:
-        questions = questions_of(profile, checks, depth)
+        questions = questions_of(profile, checks, depth, dns=dns)
     except RequestError as error:
         stop(Exit.USAGE, str(error))
     logins = logging_in.logins_given(credentials, ca_file, allow_dele, auth_unverified, os.environ)
@@ -149,6 +155,7 @@ def audit(
             logins=logins,
         )
     )
+    dns_plan = given.dns_of(dns, domain, resolver, trust_ad, side, resolve_timeout)
     if inventory is not None:
         if targets or input_list:
             stop(Exit.USAGE, "give either an inventory (-i) or targets, not both")
@@ -156,14 +163,15 @@ def audit(
         plan, aims, notes = _from_inventory(inventory, exclude or [])
     else:
         plan, aims, notes = _typed(
-            given.typed_targets(targets, input_list, exclude), intent, port, pop3_port, server_name, proxy_protocol
-        )
+            given.typed_targets(targets, input_list, exclude), intent, port, pop3_port, server_name, proxy_protocol,
+            domain,
+        )  # fmt: skip
     if not plan:
         stop(Exit.USAGE, "no targets: give some, a file of them with -iL, or an inventory with -i")
     aims, notes = logging_in.owed(logins, aims, notes)
     request = RunRequest(
         out, profile, checks, ca_file, (VantagePlan(VANTAGE, side, options.source_addresses),), tuple(sys.argv[1:]),
-        partial, deadline,
+        partial, deadline, dns_plan,
     )  # fmt: skip
     try:
         run = begin(request, plan, aims, notes)
@@ -171,8 +179,11 @@ def audit(
         stop(Exit.USAGE, str(error))
     for note in notes:
         print(f"port995: {visible(note)}", file=sys.stderr)
-    _look(run, aims, options, local_vantage(VANTAGE, side, __version__), quiet)
+    begin_of_looking = time.monotonic()
+    cancelled = _look(run, aims, options, local_vantage(VANTAGE, side, __version__), quiet)
     try:
+        left = None if deadline is None else deadline - (time.monotonic() - begin_of_looking)
+        ask_dns(run, seconds=left, cancelled=cancelled, handle_signals=True)
         conclusion = conclude(run, fail_on=fail_on)
     except (RunError, LibraryMissing) as error:
         stop(Exit.CANNOT_VOUCH, str(error))
@@ -226,19 +237,23 @@ def _typed(
     pop3_port: int,
     server_name: str | None,
     proxy_protocol: str | None,
+    domains: list[str] | None,
 ) -> Population:
     plan: dict[str, HostPlan] = {}
     aims: list[Target] = []
     for one in typed:
-        host, wanted = given.planned(one, intent, port, server_name, pop3_port, proxy_protocol)
+        host, wanted = given.planned(one, intent, port, server_name, pop3_port, proxy_protocol, domains)
         plan.setdefault(one.name, host)
         aims += wanted
     merged, notes = merge_targets(aims)
     return tuple(plan.values()), merged, notes
 
 
-def _look(run: RunFolder, aims: tuple[Target, ...], options: ScanOptions, vantage: Vantage, quiet: bool) -> None:
-    """Probe, and keep what was seen; a signal or the deadline ends it in order."""
+def _look(run: RunFolder, aims: tuple[Target, ...], options: ScanOptions, vantage: Vantage, quiet: bool) -> bool:
+    """Probe, and keep what was seen; a signal or the deadline ends it in order.
+
+    :returns: whether a signal did
+    """
     expected = len(aims) * 2 * max(1, len(options.source_addresses))
     try:
         with progress(expected, quiet) as step, JournalWriter(str(run.journal_path(vantage.name))) as writer:
@@ -260,6 +275,7 @@ def _look(run: RunFolder, aims: tuple[Target, ...], options: ScanOptions, vantag
     if summary.cancelled or summary.deadline_reached:
         why = "interrupted" if summary.cancelled else "the deadline was reached"
         print(f"port995: {why}: what is left is reported as not tested", file=sys.stderr)
+    return summary.cancelled
 
 
 def _tell(run: RunFolder, conclusion: Conclusion, as_json: bool) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from ..dns.model import DnsPlan
+from ..dns.resolvers import ResolverError, plan_of
 from ..nmap.target_syntax import MAX_FILE_OCTETS, TargetSyntaxError, TypedTarget, expand, read_list
 from ..policy.inventory import plan_host
 from ..policy.model import Exit, HostPlan, Intent
@@ -15,7 +17,7 @@ from ..probe.model import Target
 from ..probe.options import OptionsError, ScanOptions
 from .ending import stop
 
-TARGETS, PORTS, LOOKING, MANNERS, TIMES = "Targets", "Ports", "How to look", "Manners", "Deadlines"
+TARGETS, PORTS, LOOKING, DNS, MANNERS, TIMES = "Targets", "Ports", "How to look", "DNS", "Manners", "Deadlines"
 LOGINS = "Logins"
 
 Targets = Annotated[
@@ -76,6 +78,29 @@ Depth = Annotated[
         help="Port state only; one session; all that the profile wants refused, and a session; all that the server"
         " takes; rare things too.",
         rich_help_panel=LOOKING,
+    ),
+]
+Dns = Annotated[
+    bool,
+    typer.Option("--dns", help="Ask the DNS for SRV and TLSA records too (needs dnspython).", rich_help_panel=DNS),
+]
+Domain = Annotated[
+    Optional[list[str]],
+    typer.Option("--domain", help="Mail domain that the targets serve; repeatable.", rich_help_panel=DNS),
+]
+Resolver = Annotated[
+    Optional[str],
+    typer.Option(
+        "--resolver", metavar="ADDRESS[:PORT]", help="Resolver to ask; else the machine's.", rich_help_panel=DNS
+    ),
+]
+TrustAd = Annotated[
+    bool,
+    typer.Option(
+        "--trust-ad",
+        help="Nobody can change that resolver's answers on their way: believe it what DNSSEC proved. One on this"
+        " machine is believed anyway.",
+        rich_help_panel=DNS,
     ),
 ]
 HelloBudget = Annotated[
@@ -174,18 +199,39 @@ def typed_targets(targets: list[str] | None, input_list: Path | None, exclude: l
 
 
 def planned(
-    typed: TypedTarget, intent: Intent, port: int, server_name: str | None, pop3_port: int, proxy_protocol: str | None
+    typed: TypedTarget,
+    intent: Intent,
+    port: int,
+    server_name: str | None,
+    pop3_port: int,
+    proxy_protocol: str | None,
+    domains: list[str] | None = None,
 ) -> tuple[HostPlan, tuple[Target, ...]]:
     """A typed target with the options that hold for all, read as an inventory host with these variables would be; ends
     with exit code 2 where they can't be used."""
     variables = {
         "pop3s_intent": intent.value, "pop3s_address": typed.address, "pop3s_port": typed.port or port,
         "pop3s_server_name": server_name, "pop3_port": pop3_port, "pop3s_proxy_protocol": proxy_protocol,
+        "pop3s_domain": domains,
     }  # fmt: skip
     host, targets = plan_host(typed.name, variables)
-    if not targets:
+    if not targets or host.problems:
         stop(Exit.USAGE, "; ".join(host.problems))
     return host, targets
+
+
+def dns_of(
+    dns: bool, domains: list[str] | None, resolver: str | None, trust_ad: bool, side: str, timeout: float
+) -> DnsPlan | None:
+    """Whom to ask about DNS records; ends with exit code 2 where that can't be used, or would be ignored."""
+    if not dns:
+        if domains or resolver is not None or trust_ad:
+            stop(Exit.USAGE, "--domain, --resolver and --trust-ad are for --dns: give that too")
+        return None
+    try:
+        return plan_of(resolver, trust_ad=trust_ad, side=side, timeout=timeout)
+    except ResolverError as error:
+        stop(Exit.USAGE, f"{error} (--resolver)")
 
 
 def pace_of(text: str | None) -> tuple[int | None, float]:

@@ -15,10 +15,14 @@ from typing import Annotated, Optional
 
 import typer
 
+from ..dns.journal import as_line
+from ..dns.model import Lookup
+from ..evidence.ask_dns import look_up_plan
 from ..evidence.begin import RequestError, questions_of
+from ..policy.dns_view import DnsSeen
 from ..policy.inventory import merge_targets
 from ..policy.judge import judge
-from ..policy.model import Exit, HostPlan, Intent
+from ..policy.model import Exit, Intent
 from ..policy.profile import load_profile
 from ..policy.trust import load_anchors
 from ..probe.codec import observation_to_json
@@ -61,6 +65,10 @@ def scan(
             rich_help_panel=given.LOOKING,
         ),
     ] = None,
+    dns: given.Dns = False,
+    domain: given.Domain = None,
+    resolver: given.Resolver = None,
+    trust_ad: given.TrustAd = False,
     concurrency: given.Concurrency = given.DEFAULTS.concurrency,
     hello_budget: given.HelloBudget = None,
     per_address: given.PerAddress = given.DEFAULTS.per_address,
@@ -102,11 +110,10 @@ def scan(
     Exit code 0: every endpoint was observed; 2: wrong usage; 3: something was not observed; 4: internal error.
     """
     typed = given.typed_targets(targets, input_list, exclude)
-    aims, notes = merge_targets(
-        target
-        for one in typed
-        for target in given.planned(one, Intent.SERVE, port, server_name, pop3_port, proxy_protocol)[1]
-    )
+    plans = [
+        given.planned(one, Intent.SERVE, port, server_name, pop3_port, proxy_protocol, domain) for one in typed
+    ]
+    aims, notes = merge_targets(target for _host, wanted in plans for target in wanted)
     if not aims:
         stop(Exit.USAGE, "no targets: give some, or a file of them with -iL")
     single = len({name for aim in aims for name in aim.hosts}) == 1
@@ -118,6 +125,7 @@ def scan(
         anchors = load_anchors(ca_file)
     except RequestError as error:
         stop(Exit.USAGE, str(error))
+    dns_plan = given.dns_of(dns, domain, resolver, trust_ad, "undeclared", resolve_timeout)
     paced = given.pace_of(pace)
     options = given.checked(
         ScanOptions(
@@ -151,6 +159,7 @@ def scan(
         stop(Exit.USAGE, f"{journal} can't be written ({error.strerror}): choose another -oJ file")
     paged = single and not lines and not as_json and depth != PORT
     unseen = 0
+    lookups: list[Lookup] = []
     seen_so_far: list[Observation] = []
 
     def tell(seen: Observation) -> None:
@@ -164,15 +173,26 @@ def scan(
             say(json.dumps(observation_to_json(seen), sort_keys=True) if as_json else line_of(seen))
         step(seen)
 
+    def tell_lookup(lookup: Lookup) -> None:
+        lookups.append(lookup)
+        if not paged:
+            say(as_line(lookup) if as_json else line_of_lookup(lookup))
+
+    run_id = uuid.uuid4().hex
     expected = len(aims) * (2 if pop3_port else 1) * max(1, len(options.source_addresses))
     try:
         with progress(expected) as step, writer or contextlib.nullcontext():
             sink = Sink(tell)
-            run_id = uuid.uuid4().hex
             summary = run_scan(
                 aims, options, local_vantage(tool_version=__version__), run_id, sink, handle_signals=True
             )
             sink.check()
+        if dns_plan is not None:
+            left = None if deadline is None else deadline - summary.seconds
+            look_up_plan(
+                dns_plan, [host for host, _wanted in plans], aims, run_id, tell_lookup, seconds=left,
+                cancelled=summary.cancelled, handle_signals=True,
+            )  # fmt: skip
     except OptionsError as error:
         stop(Exit.USAGE, str(error))
     except OSError as error:
@@ -181,21 +201,27 @@ def scan(
     if paged:
         judgement = judge(
             run_id=run_id,
-            plan=[HostPlan(aims[0].hosts[0], Intent.SERVE)],
+            plan=[dataclasses.replace(plans[0][0], name=aims[0].hosts[0])],
             targets=aims,
             observations=seen_so_far,
             profile=load_profile(profile),
             anchors=anchors,
             at=datetime.datetime.now(datetime.UTC),
+            dns=None if dns_plan is None else DnsSeen(dns_plan, tuple(lookups)),
         )
         for line in page(aims[0].hosts[0], judgement, seen_so_far):
             say(line)
+        if lookups:
+            say("\n".join(["DNS", *(f"  {line_of_lookup(lookup)}" for lookup in lookups), ""]))
     print(
         f"port995: {summary.observations} observations, {unseen} of them not made to the end, {summary.connections}"
         f" connections, {summary.seconds:.1f} s",
         file=sys.stderr,
     )
-    return int(Exit.INCOMPLETE if unseen or summary.cancelled or summary.deadline_reached else Exit.PASSED)
+    unsaid = sum(not lookup.definite for lookup in lookups)
+    if dns_plan is not None:
+        print(f"port995: {len(lookups)} DNS lookups, {unsaid} of them without an answer", file=sys.stderr)
+    return int(Exit.INCOMPLETE if unseen or unsaid or summary.cancelled or summary.deadline_reached else Exit.PASSED)
 
 
 def was_observed(seen: Observation) -> bool:
@@ -238,6 +264,20 @@ def line_of(seen: Observation) -> str:
     words += [f"login {login.mechanism} {login.outcome} {visible(login.detail, 80)}".rstrip() for login in seen.logins]
     if seen.logins_ended:
         words.append(f"no login: {seen.logins_ended}")
+    return "  ".join(words)
+
+
+def line_of_lookup(lookup: Lookup) -> str:
+    """A lookup in one line."""
+    words = [visible(lookup.name, 260), f"DNS {lookup.type}", lookup.outcome]
+    words += [f"{one.priority} {one.weight} {one.port} {visible(one.target, 260)}" for one in lookup.srv]
+    words += [*map(str, lookup.tlsa), *lookup.addresses]
+    if lookup.aliases:
+        words.append(f"alias of {visible(lookup.aliases[-1], 260)}")
+    if lookup.detail:
+        words.append(visible(lookup.detail, 240))
+    if lookup.resolver:
+        words.append(f"{'AD set' if lookup.authenticated else 'no AD'} by {lookup.resolver}")
     return "  ".join(words)
 
 

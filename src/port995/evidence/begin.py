@@ -13,6 +13,8 @@ import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..dns.model import DnsPlan
+from ..dns.resolvers import ResolverError
 from ..policy.model import HostPlan
 from ..policy.offers import compile_offers
 from ..policy.profile import Profile, ProfileError, load_profile
@@ -26,10 +28,10 @@ from .run_folder import RunError, RunFolder, create_run
 
 __all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "profile_of", "questions_of"]
 
-LIBRARIES = ("cryptography", "junit-xml", "PyYAML", "ansible-core")
+LIBRARIES = ("cryptography", "junit-xml", "PyYAML", "ansible-core", "dnspython")
 DEFAULT_PARENT = Path("port995-runs")
 
-RequestError = (ProfileError, SelectionError, TrustError, RunError)
+RequestError = (ProfileError, SelectionError, TrustError, RunError, ResolverError)
 """What `begin` raises for a request that can't be met; each says what to do next."""
 
 
@@ -55,6 +57,8 @@ class RunRequest:
 
     partial: bool = False
     deadline: float | None = None
+    dns: DnsPlan | None = None
+    """Whom to ask about DNS records; ``None``: nobody."""
 
 
 def begin(
@@ -70,7 +74,7 @@ def begin(
     :raises TrustError: trust anchors that can't be read
     :raises RunError: a folder that can't be written, or holds another run
     """
-    profile = profile_of(request.profile, request.checks)
+    profile = profile_of(request.profile, request.checks, dns=request.dns is not None)
     targets = tuple(targets)
     _require_something(profile, targets)
     anchors = load_anchors(request.ca_file)
@@ -93,6 +97,7 @@ def begin(
         request.partial,
         request.deadline,
         request.checks,
+        request.dns,
     )
     out = request.out or DEFAULT_PARENT / f"{started.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
     return create_run(out, header, profile.raw, anchors.pem)
@@ -112,24 +117,44 @@ def _require_something(profile: Profile, targets: Sequence[Target]) -> None:
         )
 
 
-def profile_of(name: str, checks: str) -> Profile:
+def profile_of(name: str, checks: str, *, dns: bool = False) -> Profile:
     """The profile with the checks that were chosen.
 
+    :param dns: the run asks the DNS
     :raises ProfileError: as `begin`
     :raises SelectionError: as `begin`
     """
-    profile = load_profile(name)
-    return profile.narrowed(select(checks, profile.checks)) if checks else profile
+    return chosen(load_profile(name), checks, dns=dns)
 
 
-def questions_of(profile: str, checks: str, depth: str) -> tuple[Question, ...]:
+def chosen(profile: Profile, checks: str, *, dns: bool) -> Profile:
+    """What a run makes of a profile.
+
+    :param checks: expression that chooses among its checks; empty: all of them
+    :param dns: the run asks the DNS
+    :raises SelectionError: it chooses nothing, or what this run can't do
+    """
+    mine = profile.of_run(dns=dns)
+    if not checks:
+        return mine
+    try:
+        return mine.narrowed(select(checks, mine.checks))
+    except SelectionError as error:
+        try:
+            select(checks, profile.checks)
+        except SelectionError:
+            raise error from None
+        raise SelectionError(f"{checks!a} chooses checks that ask the DNS: give --dns (audit_dns) too") from error
+
+
+def questions_of(profile: str, checks: str, depth: str, *, dns: bool = False) -> tuple[Question, ...]:
     """What a probe has to ask for the chosen checks.
 
     :param depth: those from ``gate`` on ask
     :raises ProfileError: as `begin`
     :raises SelectionError: as `begin`
     """
-    return compile_offers(profile_of(profile, checks), depth) if depth in ASKING else ()
+    return compile_offers(profile_of(profile, checks, dns=dns), depth) if depth in ASKING else ()
 
 
 def library_versions() -> dict[str, str]:

@@ -10,13 +10,15 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import os
 from pathlib import Path
 
+from ..policy.dns_view import DnsSeen
 from ..policy.gate import gate as gate_of
 from ..policy.judge import judge
 from ..policy.model import GateVerdict, Judgement, Severity
 from ..policy.profile import Profile, ProfileError, read_profile
-from ..policy.registry import SelectionError, select
+from ..policy.registry import SelectionError
 from ..policy.trust import Anchors, TrustError, read_anchors
 from ..probe.journal import sha256_of
 from ..report.activity import Activity, activity_of
@@ -25,8 +27,10 @@ from ..report.json_report import as_text, to_json
 from ..report.junit import to_junit_files
 from ..report.run_header import RunHeader
 from .atomic_write import sync_folder, write_atomically
+from .begin import chosen
 from .run_folder import (
     ANCHORS,
+    DNS,
     GATE,
     JOURNALS,
     JUNIT,
@@ -67,6 +71,8 @@ def conclude(run: RunFolder, *, at: datetime.datetime | None = None, fail_on: Se
     profile, anchors = _profile(run), _anchors(run)
     digests = _evidence_digests(run)
     observations, problems = run.observations()
+    lookups, more = run.lookups()
+    problems += more
     if _evidence_digests(run) != digests:
         raise RunError(f"{folder}: a journal was written to while it was read: wait for the probe to end, then judge")
     judgement = judge(
@@ -80,6 +86,7 @@ def conclude(run: RunFolder, *, at: datetime.datetime | None = None, fail_on: Se
         partial=header.partial,
         problems=problems,
         expected={vantage.name: vantage.sources for vantage in header.vantages} or None,
+        dns=DnsSeen(header.dns, tuple(lookups)) if header.dns is not None else None,
     )
     verdict = gate_of(judgement, fail_on=fail_on)
     activity = activity_of(header.run_id, observations)
@@ -111,7 +118,7 @@ def read_gate(out: Path) -> GateVerdict:
             raise RunError(f"{out / GATE} does not vouch for {name}: judge the run again")
     if not any(Path(name).match(JUNIT) for name in gate.files):
         raise RunError(f"{out / GATE} vouches for no JUnit report: judge the run again")
-    for pattern in (JOURNALS, JUNIT):
+    for pattern in (JOURNALS, JUNIT, DNS):
         for path in sorted(out.glob(pattern)):
             if path.name not in gate.files:
                 raise RunError(f"{path} came after the verdict: remove it, or judge the run again")
@@ -158,6 +165,8 @@ def _evidence_digests(run: RunFolder) -> dict[str, str]:
     """SHA-256 of everything the judgement rests on."""
     digests = {path.name: _digest(path) for path in run.journals()}
     digests.update({name: _digest(run.path / name) for name in (RUN, PROFILE, ANCHORS)})
+    if os.path.lexists(run.dns_path):
+        digests[DNS] = _digest(run.dns_path)
     if digests[RUN] != run.header_sha256:
         raise RunError(f"{run.path / RUN} was changed since it was read: open the run again")
     return digests
@@ -179,7 +188,7 @@ def _profile(run: RunFolder) -> Profile:
         raise RunError(f"{run.path / PROFILE} is not the profile of this run: restore it, or run the audit again")
     try:
         profile = read_profile(raw, str(run.path / PROFILE))
-        return profile.narrowed(select(run.header.checks, profile.checks)) if run.header.checks else profile
+        return chosen(profile, run.header.checks, dns=run.header.dns is not None)
     except (ProfileError, SelectionError) as error:
         raise RunError(f"the profile of the run can't be used: {error}") from error
 

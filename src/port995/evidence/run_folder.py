@@ -16,6 +16,8 @@ import os
 import re
 from pathlib import Path
 
+from ..dns.journal import read_lookups
+from ..dns.model import Lookup
 from ..probe.journal import read_cut_journal
 from ..probe.model import Observation
 from ..report.run_header import HeaderError, RunHeader, VantagePlan, header_from_json, header_to_json
@@ -28,6 +30,7 @@ __all__ = [
 
 RUN, PROFILE, ANCHORS = "run.json", "profile.yml", "anchors.pem"
 REPORT, GATE = "report.json", "gate.json"
+DNS = "dns.jsonl"
 JOURNALS, JUNIT = "journal-*.jsonl", "TEST-*.xml"
 
 MAX_FILE = 512 * 1024 * 1024
@@ -89,6 +92,28 @@ class RunFolder:
             if not self.journals() and not self.header.vantages:
                 problems.append("the run has no journal: nothing was looked at, probe again")
         return found, problems
+
+    @property
+    def dns_path(self) -> Path:
+        """Where the lookups belong, in a run that asks the DNS."""
+        return self.path / DNS
+
+    def lookups(self) -> tuple[list[Lookup], list[str]]:
+        """Read the lookups.
+
+        :returns: all that can be read, and what is wrong with the file, in words
+        """
+        if self.header.dns is None:
+            told = "it asks nobody, and there is a file of DNS lookups: remove it"
+            return [], [f"{DNS} does not belong to this run: {told}"] if os.path.lexists(self.dns_path) else []
+        require_plain(self.dns_path)
+        try:
+            found, problem = read_lookups(self.dns_path)
+        except FileNotFoundError:
+            return [], [f"{DNS} is missing: the DNS was not asked, or its answers were lost; run the audit again"]
+        except OSError as error:
+            return [], [f"{DNS} can't be read ({error.strerror or error}): restore it, or run the audit again"]
+        return found, [f"{problem}: what stands behind it is lost, run the audit again"] if problem else []
 
 
 def create_run(out: Path, header: RunHeader, profile_bytes: bytes, anchors_pem: bytes) -> RunFolder:
@@ -199,7 +224,7 @@ def run_error(path: Path, error: OSError) -> RunError:
 
 def _earlier_run(out: Path) -> str:
     """The first file of an earlier run in a folder; empty: there is none."""
-    names = (RUN, GATE, REPORT, PROFILE, ANCHORS)
+    names = (RUN, GATE, REPORT, PROFILE, ANCHORS, DNS)
     found = [name for name in names if os.path.lexists(out / name)]
     found += [path.name for pattern in (JOURNALS, JUNIT) for path in sorted(out.glob(pattern))]
     return found[0] if found else ""

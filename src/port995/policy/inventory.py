@@ -19,6 +19,9 @@ ENDPOINT_KEYS = ("address", "port", "server_name", "pop3_port", "proxy_protocol"
 MAX_ENDPOINTS = 256
 """More services than this on one host is a mistake in a template."""
 
+MAX_DOMAINS = 1000
+"""Mail domains of one host."""
+
 SHOWN = ("pop3s_owner", "pop3s_purpose", "pop3s_address", "ansible_host", "pop3s_server_name")
 """Variables worth showing in reports; none may hold a secret."""
 
@@ -30,8 +33,8 @@ def plan_host(name: str, variables: Mapping[str, object]) -> tuple[HostPlan, tup
     :param variables: its variables, templated: ``pop3s_intent`` (serve, internal, closed), ``pop3s_address`` (default
         ``ansible_host``, else the name), ``pop3s_port`` (995), ``pop3s_server_name``, ``pop3_port`` (110; 0: do not
         look), ``pop3s_proxy_protocol`` (v1, v2), ``pop3s_endpoints`` (list of dicts with address, port, server_name,
-        pop3_port, proxy_protocol; each key falls back to the host's own variable). ``ansible_port`` is never read: it
-        is the port of the login.
+        pop3_port, proxy_protocol; each key falls back to the host's own variable), ``pop3s_domain`` (a mail domain, or
+        a list of them). ``ansible_port`` is never read: it is the port of the login.
     :returns: the plan and the targets that could be read. Bad values become `HostPlan.problems`; nothing raises.
     """
     problems: list[str] = []
@@ -49,7 +52,8 @@ def plan_host(name: str, variables: Mapping[str, object]) -> tuple[HostPlan, tup
         if target is not None and target not in targets:
             targets.append(target)
     shown = {key: str(variables[key])[:200] for key in SHOWN if isinstance(variables.get(key), (str, int))}
-    return HostPlan(name, intent, tuple(problems), None, shown), tuple(targets)
+    domains = _domains(variables.get("pop3s_domain"), problems)
+    return HostPlan(name, intent, tuple(problems), None, shown, domains), tuple(targets)
 
 
 def merge_targets(targets: Iterable[Target]) -> tuple[tuple[Target, ...], tuple[str, ...]]:
@@ -94,6 +98,31 @@ def _intent(value: object, problems: list[str]) -> Intent | None:
         return Intent(value)
     problems.append(f"pop3s_intent: {_shown(value)} is none of {', '.join(words)}")
     return None
+
+
+def _domains(value: object, problems: list[str]) -> tuple[str, ...]:
+    if value is None or value == "":
+        return ()
+    given = list(value) if isinstance(value, (list, tuple)) else [value]
+    if len(given) > MAX_DOMAINS:
+        problems.append(f"pop3s_domain: {len(given)} domains are more than {MAX_DOMAINS}")
+        return ()
+    found: list[str] = []
+    for one in given:
+        name = _name(one, "pop3s_domain", problems)
+        if name is not None and _is_address(name):
+            problems.append(f"pop3s_domain: {_shown(one)} is an address, a mail domain is expected")
+        elif name is not None:
+            found.append(name)
+    return tuple(dict.fromkeys(found))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _entries(value: object, problems: list[str]) -> list[tuple[str, dict[str, object]]]:

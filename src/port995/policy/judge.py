@@ -14,6 +14,7 @@ from typing import TypeVar
 from ..probe.model import Observation, Target
 from .certificate import one_line, timestamp
 from .check import Check, Scope
+from .dns_view import DnsSeen, DnsView
 from .endpoints import endpoints_of, sort_out
 from .model import FOLDING_ORDER, Coverage, Disposition, HostPlan, Judgement, Result, Status, fold
 from .path import Trust
@@ -40,6 +41,7 @@ def judge(
     partial: bool = False,
     problems: Sequence[str] = (),
     expected: Mapping[str, Sequence[str]] | None = None,
+    dns: DnsSeen | None = None,
 ) -> Judgement:
     """Judge one run.
 
@@ -55,24 +57,29 @@ def judge(
     :param expected: vantage name -> the source addresses it was told to use (none: the kernel's choice). Each of these
         vantages owes observations of every target from each of them; what it owes and is not there is missing.
         ``None``: what is owed is read from the observations alone, so a vantage of which all is lost is not missed.
+    :param dns: what the DNS said; ``None``: it was not asked, and checks that a profile makes only then are left out
     :raises ValueError: ``at`` is naive
     """
     if at.tzinfo is None:
         raise ValueError("the clock of a judgement needs a time zone")
     trust = Trust(anchors, at.astimezone(datetime.UTC))
     heap = sort_out(run_id, targets, observations, expected)
+    profile = profile.of_run(dns=dns is not None)
     checks = {id_: check for id_, check in all_checks().items() if id_ in profile.checks}
     by_host: dict[str, list[Target]] = {}
     for target in targets:
         for name in target.hosts:
             by_host.setdefault(name, []).append(target)
 
+    endpoints = {host.name: endpoints_of(host.name, by_host.get(host.name, ()), heap) for host in plan}
+    view = None if dns is None else DnsView(run_id, dns, [(host, endpoints[host.name]) for host in plan])
+
     results: list[Result] = []
     dispositions: dict[str, Disposition] = {}
     host_status: dict[str, Status] = {}
     reasons: dict[str, int] = {}
     for host in plan:
-        mine, why = _judge_host(host, endpoints_of(host.name, by_host.get(host.name, ()), heap), checks, profile, trust)
+        mine, why = _judge_host(host, endpoints[host.name], checks, profile, trust, view)
         results += mine
         host_status[host.name] = Status.NOT_TESTED if host.excluded is not None else fold(r.status for r in mine)
         dispositions[host.name] = _disposition(host, mine)
@@ -93,7 +100,7 @@ def judge(
         str(coverage),
         coverage.holds,
         (*problems, *(f"a target names {name!a}, which is no host of the population" for name in strangers)),
-        heap.notes,
+        (*heap.notes, *(view.notes if view is not None else ())),
         {},
     )
     for check in checks.values():
@@ -107,7 +114,12 @@ def judge(
 
 
 def _judge_host(
-    plan: HostPlan, endpoints: tuple[Endpoint, ...], checks: Mapping[str, Check], profile: Profile, trust: Trust
+    plan: HostPlan,
+    endpoints: tuple[Endpoint, ...],
+    checks: Mapping[str, Check],
+    profile: Profile,
+    trust: Trust,
+    view: DnsView | None,
 ) -> tuple[list[Result], str]:
     """Results of one host, and the word for why it was not assessed, if it was not."""
     if plan.excluded is not None:
@@ -126,7 +138,7 @@ def _judge_host(
             for endpoint in endpoints:
                 if not check.owed_by(endpoint.targets):
                     continue
-                question = EndpointSubject(plan, endpoint, settings.parameters, trust, trust.at)
+                question = EndpointSubject(plan, endpoint, settings.parameters, trust, trust.at, view)
                 findings = _asked(check.on_endpoint, question)
                 results.append(_result(check, settings, plan.name, endpoint.label, findings)[0])
     return results, why

@@ -95,6 +95,9 @@ class HostPlan:
     variables: dict[str, str] = dataclasses.field(default_factory=dict)
     """Declared values worth showing (owner, purpose, address, groups); no secrets."""
 
+    domains: tuple[str, ...] = ()
+    """Mail domains whose users it serves (``pop3s_domain``)."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:

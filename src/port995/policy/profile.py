@@ -18,6 +18,7 @@ from .registry import ALWAYS, all_checks
 
 SCHEMA = "port995/profile/1"
 FOLDER = Path(__file__).parent / "profiles"
+DNS = "dns"
 MAX_FILE = 256 * 1024
 """Octets of a profile."""
 
@@ -37,6 +38,10 @@ class CheckSettings:
     references: tuple[str, ...] = ()
     """Framework references beside the check's own."""
 
+    only_with: str = ""
+    """``dns``: the check is part of the profile only in runs that ask the DNS; empty: in every run. A profile that must
+    have DNS checked leaves it away: without ``--dns`` the check is then not tested, and the run incomplete."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
@@ -53,6 +58,14 @@ class Profile:
     sha256: str
     raw: bytes = dataclasses.field(repr=False)
     source: str = ""
+
+    def of_run(self, *, dns: bool) -> Profile:
+        """The profile as it holds for a run.
+
+        :param dns: the run asks the DNS
+        """
+        kept = {id_: one for id_, one in self.checks.items() if one.only_with != DNS or dns}
+        return self if len(kept) == len(self.checks) else dataclasses.replace(self, checks=kept)
 
     def narrowed(self, ids: Collection[str]) -> Profile:
         """The profile with only these checks (and those that always run).
@@ -131,7 +144,7 @@ def read_profile(raw: bytes, source: str) -> Profile:
 def _settings(check: Check, entry: object, source: str) -> CheckSettings:
     where = f"checks.{check.id}"
     data = _mapping(entry, source, where) if entry is not None else {}
-    _known(data, ("severity", "parameters", "references"), source, where)
+    _known(data, ("severity", "parameters", "references", "only_with"), source, where)
     words = [severity.value for severity in Severity]
     severity = data.get("severity", check.severity.value)
     if severity not in words:
@@ -147,9 +160,13 @@ def _settings(check: Check, entry: object, source: str) -> CheckSettings:
     references = data.get("references", [])
     if not isinstance(references, list):
         raise ProfileError(f"{source}: {where}.references is no list of texts")
-    return CheckSettings(
-        Severity(severity), parameters, tuple(_text(item, source, f"{where}.references") for item in references)
-    )
+    only_with = data.get("only_with", "")
+    if only_with not in ("", DNS):
+        raise ProfileError(f"{source}: {where}.only_with is {only_with!a}, expected {DNS} or nothing")
+    if only_with and check.id in ALWAYS:
+        raise ProfileError(f"{source}: {where}.only_with: this check is made in every run")
+    texts = tuple(_text(item, source, f"{where}.references") for item in references)
+    return CheckSettings(Severity(severity), parameters, texts, only_with)
 
 
 def _value(parameter: Parameter, value: object, source: str, where: str) -> object:

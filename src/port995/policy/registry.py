@@ -12,6 +12,7 @@ from .checks import (
     certificate,
     cleartext,
     coverage,
+    dns,
     groups,
     handshake,
     login,
@@ -32,8 +33,7 @@ from .checks import (
 
 MODULES = (
     coverage, port, tls, versions, suites, groups, signatures, handshake, tolerance, sessions, server_name, nodes,
-    cleartext, stls, certificate, pop3, pop3_extensions, sasl,
-    login,
+    cleartext, stls, certificate, pop3, pop3_extensions, sasl, login, dns,
 )  # fmt: skip
 """The check files, in the order of a report: a file that is not listed here does not run."""
 

@@ -6,10 +6,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ..probe.model import Observation, Target
 from .model import HostPlan, Status
 from .path import Trust
+
+if TYPE_CHECKING:
+    from .dns_view import DnsView
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +68,8 @@ class EndpointSubject:
     parameters: Mapping[str, object]
     trust: Trust
     at: datetime.datetime
+    dns: DnsView | None = None
+    """What the DNS said; ``None``: it was not asked."""
 
     def number(self, name: str) -> float:
         """A numeric parameter; the profile was validated, so another type is a fault of the program."""

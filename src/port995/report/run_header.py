@@ -7,6 +7,7 @@ import dataclasses
 import math
 from typing import Any
 
+from ..dns.model import DnsPlan
 from ..policy.model import HostPlan, Intent
 from ..probe.codec import CodecError, decode
 from ..probe.model import Target
@@ -78,6 +79,9 @@ class RunHeader:
     checks: str = ""
     """Expression that chose checks of the profile; empty: all of them."""
 
+    dns: DnsPlan | None = None
+    """Whom to ask about DNS records; ``None``: nobody."""
+
     schema: str = RUN_SCHEMA
 
 
@@ -88,6 +92,11 @@ def header_to_json(header: RunHeader) -> dict[str, Any]:
     ordered = {"schema": data.pop("schema"), **data}
     for plan, host in zip(ordered["plan"], header.plan, strict=True):
         plan["intent"] = None if host.intent is None else host.intent.value
+        if not host.domains:
+            del plan["domains"]
+    if header.dns is None:
+        # A run that does not ask looks as it did before there was anything to ask.
+        del ordered["dns"]
     listed: dict[str, Any] = _lists(ordered)
     return listed
 
@@ -100,7 +109,7 @@ def header_from_json(data: object) -> RunHeader:
     fields = _object(data, "the header")
     if fields.get("schema") != RUN_SCHEMA:
         raise HeaderError(f"schema is {fields.get('schema')!a:.60}, this version reads {RUN_SCHEMA!a}")
-    _exactly(fields, {field.name for field in dataclasses.fields(RunHeader)}, "the header")
+    _exactly({"dns": None, **fields}, {field.name for field in dataclasses.fields(RunHeader)}, "the header")
     deadline = fields["deadline"]
     if deadline is not None and (
         isinstance(deadline, bool) or not isinstance(deadline, (int, float)) or not math.isfinite(deadline)
@@ -128,6 +137,7 @@ def header_from_json(data: object) -> RunHeader:
         partial=_flag(fields["partial"], "partial"),
         deadline=None if deadline is None else float(deadline),
         checks=_text(fields["checks"], "checks"),
+        dns=None if fields.get("dns") is None else _dns(fields["dns"]),
     )
     names = [host.name for host in header.plan]
     if len(set(names)) != len(names):
@@ -142,7 +152,7 @@ def _lists(value: Any) -> Any:
 
 
 def _host_plan(data: object, where: str) -> HostPlan:
-    fields = _object(data, where)
+    fields = {"domains": [], **_object(data, where)}
     _exactly(fields, {field.name for field in dataclasses.fields(HostPlan)}, where)
     intent, excluded = fields["intent"], fields["excluded"]
     known = [one.value for one in Intent]
@@ -154,7 +164,15 @@ def _host_plan(data: object, where: str) -> HostPlan:
         _texts(fields["problems"], f"{where}.problems"),
         None if excluded is None else _text(excluded, f"{where}.excluded"),
         _texts_by_name(fields["variables"], f"{where}.variables"),
+        _texts(fields["domains"], f"{where}.domains"),
     )
+
+
+def _dns(data: object) -> DnsPlan:
+    try:
+        return decode(DnsPlan, data)
+    except CodecError as error:
+        raise HeaderError(f"dns: {error}") from error
 
 
 def _target(data: object) -> Target:

@@ -14,11 +14,11 @@ import sys
 sys.path.insert(0, {source!r})
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("junit_xml", "rich", "yaml", "cryptography", "six"):
+        if name.split(".")[0] in ("junit_xml", "rich", "yaml", "cryptography", "six", "dns"):
             raise ImportError("refused for the test: " + name)
 sys.meta_path.insert(0, Refuse())
 import port995.report.junit, port995.report.terminal, port995.report.json_report, port995.report.gate_file
-import port995.report.schema, port995.evidence.conclude, port995.evidence.run_folder
+import port995.report.schema, port995.evidence.conclude, port995.evidence.run_folder, port995.evidence.ask_dns
 sys.stdout.write(port995.report.schema.load("gate-1")["title"])
 """
 
@@ -38,7 +38,7 @@ def test_report_and_evidence_import_without_any_library() -> None:
 def test_the_rooms_work_through_links_as_in_the_collection(tmp_path: Path) -> None:
     house = tmp_path / "house" / "_port995"
     house.mkdir(parents=True)
-    for room in ("probe", "policy", "report", "evidence"):
+    for room in ("probe", "dns", "policy", "report", "evidence"):
         (house / room).symlink_to(Path(port995.__file__).parent / room, target_is_directory=True)
     program = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"

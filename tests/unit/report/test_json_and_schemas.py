@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from port995.dns.model import DnsPlan
 from port995.policy.model import Disposition, HostPlan, Intent, Judgement, Status
 from port995.probe.model import Connection, Observation, Resolution, Target, Vantage
 from port995.report import schema
@@ -150,12 +151,27 @@ def test_a_header_that_does_not_fit_is_refused(change: dict[str, Any]) -> None:
         header_from_json({**header_to_json(full_header()), **change})
 
 
-@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(full_header())])
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(full_header()) if field.name != "dns"])
 def test_a_header_that_lacks_a_field_is_refused(field: str) -> None:
     data = header_to_json(full_header())
     del data[field]
     with pytest.raises(HeaderError):
         header_from_json(data)
+
+
+def test_a_header_says_whom_to_ask_and_one_of_before_says_nobody() -> None:
+    asking = dataclasses.replace(
+        full_header(), plan=(HostPlan("mx", domains=("example.org",)),), dns=DnsPlan(("127.0.0.1:53",), "--resolver", True)
+    )
+    document = json.loads(json.dumps(header_to_json(asking)))
+    Draft202012Validator(schema.load("run-1")).validate(document)
+    assert header_from_json(document) == asking
+    before = header_to_json(full_header())
+    assert "dns" not in before and not any("domains" in host for host in before["plan"])
+    assert header_from_json(json.loads(json.dumps(before))).dns is None
+    for change in ({"dns": {"servers": []}}, {"dns": [1]}, {"dns": {**document["dns"], "more": 1}}):
+        with pytest.raises(HeaderError, match="dns"):
+            header_from_json({**document, **change})
 
 
 def test_a_plan_that_names_a_host_twice_is_refused() -> None:
