@@ -59,7 +59,8 @@ options:
         description: Inventory host to run on. The controller when it is absent. Read by the role, not by this module.
         type: str
   depth:
-    description: How deep will be looked; from V(gate) on questions are made of the profile. See M(port995.pop3s.pop3s_info).
+    description: >-
+      How deep will be looked; from V(gate) on questions are made of the profile. See M(port995.pop3s.pop3s_info).
     type: str
     choices: [port, session, gate, full, deep]
     default: gate

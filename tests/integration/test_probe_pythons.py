@@ -65,7 +65,21 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+LATE = ("timeout", "early", "not-connected", "no-stls")
+"""No server of the lab is ever like this; a busy machine is, and then the probe asks once more."""
+TRIALS = 5
+
+
 def looked(python: str, alone: Path, lab: Lab) -> dict[str, Any]:
+    """What is seen; looked at again while something in it came late."""
+    for _trial in range(TRIALS):
+        told = looked_once(python, alone, lab)
+        if not any(hello["outcome"] in LATE for one in told["seen"] for hello in one.get("hellos", ())):
+            break
+    return told
+
+
+def looked_once(python: str, alone: Path, lab: Lab) -> dict[str, Any]:
     hosts = [("well-served.lab.port995.example", "127.0.95.1"), ("old-protocol.lab.port995.example", "127.0.95.10")]
     given = {
         "questions": [to_json(one) for one in questions_of("baseline", "", "gate")],

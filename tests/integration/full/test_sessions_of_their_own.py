@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from port995.probe.engine import ScanOptions, local_vantage, run_scan
 from port995.probe.model import Observation, Target
 from tests.integration.dovecot.server import Dovecot
 from tests.peers import identities
-from tests.peers.peer import SERVER_NAME
+from tests.peers.peer import SERVER_NAME, wait_until_open
 from tests.ports import own_base_port, own_port
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed (Debian: openssl)")
@@ -30,13 +29,15 @@ def s_server(folder: Path, *arguments: str) -> Iterator[int]:
     """OpenSSL's own server, which answers every line and so never says +OK."""
     identities.write("rsa", folder)
     port = own_port()
-    server = subprocess.Popen(
-        ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", folder / "rsa.crt", "-key", folder / "rsa.key",
-         "-quiet", *arguments],
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    log_file = folder / "log"
+    with log_file.open("wb") as log:
+        server = subprocess.Popen(
+            ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", folder / "rsa.crt", "-key", folder / "rsa.key",
+             "-quiet", *arguments],
+            stdin=subprocess.PIPE, stdout=log, stderr=log,
+        )  # fmt: skip
     try:
-        time.sleep(0.5)
+        wait_until_open(server, "127.0.0.1", port, log_file)
         yield port
     finally:
         server.kill()

@@ -165,7 +165,7 @@ def assert_nothing_improved(before, after, what):
     assert now.incomplete or not was.incomplete, what
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))  # Each is judged 50 times.
 @given(runs(), st.data())
 def test_losing_or_spoiling_an_answer_never_makes_good_news(run, data):
     plan, targets, observations, expected = run
