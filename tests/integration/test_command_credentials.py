@@ -194,9 +194,21 @@ def test_without_credentials_nothing_is_missing(tmp_path: Path) -> None:
 def test_scan_tells_of_logins_without_their_words(pki: Pki, ca_file: Path, tmp_path: Path) -> None:
     with Server(Mail().behaviour(pki.context)) as server:
         run = port995("scan", f"127.0.0.1:{server.port}", "--pop3-port", 0, "--server-name", NAME, "--ca-file", ca_file,
-                      "--credentials", written(tmp_path, ALL), *QUICK)  # fmt: skip
+                      "--credentials", written(tmp_path, ALL), "--depth", "session", "--lines", *QUICK)  # fmt: skip
     assert run.code == 0, run
     assert "login USER logged-in" in run.out and "login PLAIN logged-in" in run.out
+    assert not any(secret in run.out + run.err for secret in secrets())
+
+
+def test_the_page_of_a_single_target_tells_of_logins_too(pki: Pki, ca_file: Path, tmp_path: Path) -> None:
+    """At the depth that a single target gets, with what is asked before login."""
+    mail = Mail(capabilities=(b"USER", b"UIDL", b"PIPELINING"), greeting=b"+OK")
+    with Server(mail.behaviour(pki.context)) as server:
+        run = port995("scan", f"127.0.0.1:{server.port}", "--pop3-port", 0, "--server-name", NAME, "--ca-file", ca_file,
+                      "--credentials", written(tmp_path, ALL), *QUICK)  # fmt: skip
+    assert run.code == 0, run
+    assert "login with USER: logged-in" in run.out and "3 messages of" in run.out
+    assert "an unknown command: '-ERR what?'" in run.out and "answered in order" in run.out
     assert not any(secret in run.out + run.err for secret in secrets())
 
 

@@ -6,6 +6,7 @@ Plain text, every line free of control characters; what was not seen is said to 
 
 from __future__ import annotations
 
+import dataclasses
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -266,6 +267,11 @@ def _certificate(text: str, place: int) -> list[str]:
     return lines
 
 
+PIPELINED = {
+    "obeyed": "answered in order", "lost": "lost: the second was never answered", "disordered": "answered out of order",
+}  # fmt: skip
+
+
 def _pop3(observations: Sequence[Observation]) -> list[str]:
     body: list[str] = []
     for seen in observations:
@@ -275,6 +281,8 @@ def _pop3(observations: Sequence[Observation]) -> list[str]:
             body.append(f"port {seen.port} in clear text: {seen.tcp.state} ({seen.tcp.reason})")
         if seen.pop3 is not None:
             body += _dialogue(f"port {seen.port} inside TLS", seen.pop3)
+        body += _before_login(seen)
+        body += _logins(seen)
     return _section("POP3", body) if body else []
 
 
@@ -291,3 +299,34 @@ def _dialogue(where: str, dialogue: Pop3Dialogue) -> list[str]:
     if dialogue.outcome not in ("completed", "not-tested"):
         lines.append(f"  ended by {dialogue.outcome} in {dialogue.ended_in}")
     return lines
+
+
+def _before_login(seen: Observation) -> list[str]:
+    extras = seen.extras
+    if extras is None:
+        return []
+    lines = [f"  an unknown command: {visible(extras.unknown_reply or 'no answer', 120)!r}"]
+    if extras.auth_mechanisms:
+        lines += _wrapped(f"  AUTH lists {visible(', '.join(extras.auth_mechanisms), 400)}", "    ")
+    if extras.languages:
+        lines += _wrapped(f"  LANG lists {visible(', '.join(extras.languages), 400)}", "    ")
+    if extras.pipelining != "not-asked":
+        lines.append(f"  PIPELINING: two commands at once are {PIPELINED.get(extras.pipelining, extras.pipelining)}")
+    if extras.ntlm is not None:
+        told = dataclasses.asdict(extras.ntlm.host) if extras.ntlm.host is not None else {}
+        names = ", ".join(f"{name.replace('_', ' ')} {visible(text, 80)}" for name, text in told.items() if text)
+        lines += _wrapped(f"  NTLM {extras.ntlm.outcome}{f': {names}' if names else ''}", "    ")
+    if extras.outcome != "completed":
+        lines.append(f"  more was asked, and ended by {extras.outcome} in {extras.ended_in}")
+    return lines
+
+
+def _logins(seen: Observation) -> list[str]:
+    lines = []
+    for login in seen.logins:
+        verified = "" if login.verified else ", certificate not verified"
+        why = " ".join(filter(None, (login.code, visible(login.detail, 120))))
+        lines.append(f"  login with {login.mechanism}: {login.outcome}{verified}{f' ({why})' if why else ''}")
+        if login.mailbox is not None:
+            lines.append(f"    {login.mailbox.messages} messages of {login.mailbox.octets} octets")
+    return [*lines, f"  no login: {seen.logins_ended}"] if seen.logins_ended else lines
