@@ -1,0 +1,411 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server would answer to a client that was never there, from what it answered to others. A pure function.
+
+The rules, all of them on the side of saying less:
+
+- The highest version that both speak is chosen. Where nothing fits in it and something would in a lower one, nobody
+  knows; nor where the versions of the server have a gap in which the client's highest one stands.
+- A suite counts as taken where an answer chose it in that version, as refused where a believed refusal covers it. One
+  that is neither, and that nothing else is known to go before, leaves the answer open.
+- A suite of ECDHE without a common group is no candidate: a server must not choose it (RFC 8422 section 5.1). One with
+  a signature or a certificate of which it is not known whether the client takes it leaves the answer open.
+- Where the server goes by its own order, the suite comes first that was chosen with the other on offer; where it goes
+  by the client's, the client's first; where that is not known, any of them, and all are named.
+- What is not certain of a client is computed with and without it. If both come to the same, it is told.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from ...probe.model import Observation
+from ...probe.tls import cipher_suites, named_groups, signature_schemes
+from ...probe.tls.cipher_suites import BY_NUMBER
+from ...probe.tls.client_hello import TLS_1_2, TLS_1_3, VERSION_NAMES
+from ...probe.tls.named_groups import FFDHE
+from ..facts import CLIENT, SERVER, SpokenVersion
+from ..universe import COMMON_13
+from .catalogue import LISTS, Client
+from .certificate_rules import complaints
+from .result import (
+    CANNOT,
+    CONNECTS,
+    DH_SIZE,
+    GAP,
+    GROUP,
+    INCOMPLETE,
+    KEY,
+    LOWER,
+    NAME,
+    OLD_SIGNATURE,
+    RENEGOTIATION,
+    SIGNATURE,
+    SUITE,
+    UNCERTAIN,
+    UNKNOWN,
+    VERSION,
+    ClientResult,
+)
+from .server import Server, server_of
+
+SIGNS = {"RSA": ("rsa", "rsa-pss"), "ECDSA": ("ecdsa", "eddsa")}
+"""Authentication of a suite -> algorithms of the signatures that go with it (RFC 8422 section 5.10)."""
+CHACHA = "CHACHA20"
+
+
+def model(client: Client, seen: Observation) -> ClientResult:
+    """What the client would get from the server that was observed."""
+    return model_of(client, server_of(seen))
+
+
+def model_of(client: Client, server: Server) -> ClientResult:
+    """What the client would get from the server."""
+    if not server.asked:
+        why = server.why_not or "no hello was sent"
+        return _result(client, _Answer(UNKNOWN, reason=INCOMPLETE, words=why))
+    if server.named and not client.server_name:
+        words = "it sends no server name, and only what clients get that do is known"
+        return _result(client, _Answer(UNKNOWN, reason=NAME, words=words))
+    answers = [_negotiate(variant, server) for variant in _variants(client)]
+    found = answers[0]
+    if len({answer.outcome for answer in answers}) > 1:
+        words = f"it hinges on what is not certain of the client: {_hinge(client, server)}"
+        found = _Answer(UNKNOWN, reason=UNCERTAIN, words=words)
+    elif found.outcome == CONNECTS:
+        found = _either(answers)
+    return _result(client, found, complaints(client.certificates, server.leaves, found.keys))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Answer:
+    """What becomes of one hello; see `ClientResult`."""
+
+    outcome: str
+    versions: tuple[int, ...] = ()
+    suites: tuple[int, ...] = ()
+    groups: tuple[int, ...] = ()
+    signatures: tuple[int, ...] = ()
+    keys: tuple[str, ...] = ()
+    reason: str = ""
+    words: str = ""
+
+
+def _result(client: Client, answer: _Answer, certificate: tuple[str, ...] = ()) -> ClientResult:
+    return ClientResult(client.id, client.title, **dataclasses.asdict(answer), certificate=certificate)
+
+
+def _either(answers: Sequence[_Answer]) -> _Answer:
+    """Several ways to connect, as one answer."""
+    return _Answer(
+        CONNECTS,
+        _together(answer.versions for answer in answers),
+        _together(answer.suites for answer in answers),
+        _together(answer.groups for answer in answers),
+        _together(answer.signatures for answer in answers),
+        tuple(dict.fromkeys(key for answer in answers for key in answer.keys)),
+    )
+
+
+def _together(lists: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(lists)))
+
+
+def _variants(client: Client) -> Iterator[Client]:
+    """The client with and without all that is not certain of it, field by field; whole first."""
+    fields = [field for field in LISTS if field in client.uncertain and client.uncertain[field].values]
+    for chosen in itertools.product((False, True), repeat=len(fields)):
+        less = {
+            field: tuple(one for one in client.values(field) if one not in client.uncertain[field].values)
+            for field, without in zip(fields, chosen, strict=True)
+            if without
+        }
+        yield dataclasses.replace(client, **less)  # type: ignore[arg-type]
+
+
+def _hinge(client: Client, server: Server) -> str:
+    """Which uncertain fields make a difference, and why they are uncertain."""
+    whole = _negotiate(client, server).outcome
+    fields = {field: said for field, said in client.uncertain.items() if said.values}
+    alone = {
+        field: said
+        for field, said in fields.items()
+        if any(
+            _negotiate(one, server).outcome != whole
+            for one in _variants(dataclasses.replace(client, uncertain={field: said}))
+        )
+    }
+    return "; ".join(f"{field} ({said.why})" for field, said in (alone or fields).items())
+
+
+def _negotiate(client: Client, server: Server) -> _Answer:
+    facts = server.facts
+    tried: list[_Answer] = []
+    for version in sorted(client.versions, reverse=True):
+        if version in facts.unsettled:
+            words = f"whether {VERSION_NAMES[version]} is spoken is not settled"
+            return _Answer(UNKNOWN, reason=INCOMPLETE, words=words)
+        spoken = facts.version(version)
+        if spoken is None:
+            continue
+        if not tried and (gap := _gap(client, server, version)):
+            return gap
+        answer = _in_version(client, server, spoken)
+        if answer.outcome != CANNOT:
+            if not tried:
+                return answer
+            words = f"{tried[0].words}; whether the server goes down to {VERSION_NAMES[version]} then is not known"
+            return _Answer(UNKNOWN, reason=LOWER, words=words)
+        tried.append(answer)
+    if tried:
+        return tried[0]
+    offered = ", ".join(VERSION_NAMES[version] for version in sorted(client.versions, reverse=True))
+    return _Answer(CANNOT, reason=VERSION, words=f"no common version: it offers {offered}")
+
+
+def _gap(client: Client, server: Server, version: int) -> _Answer | None:
+    """Below TLS 1.3 a hello names its highest version alone: a server with that one off and others on both sides may
+    refuse it (GnuTLS does)."""
+    highest = max(client.versions)
+    above = [one.version for one in server.facts.versions if one.version > highest]
+    if highest == TLS_1_3 or version == highest or not above:
+        return None
+    words = f"{VERSION_NAMES[highest]} stands in a gap of the server's versions, and some servers refuse it there"
+    return _Answer(UNKNOWN, reason=GAP, words=words)
+
+
+SURE, MAYBE = "sure", "maybe"
+"""Whether the server can choose a suite."""
+FINE, FAILS, OPEN = "fine", "fails", "open"
+"""What the client does then."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Candidate:
+    """A suite that the server may choose."""
+
+    suite: int
+    server: str
+    client: str
+    reason: str = ""
+    words: str = ""
+    groups: tuple[int, ...] = ()
+    signatures: tuple[int, ...] = ()
+    keys: tuple[str, ...] = ()
+
+
+def _in_version(client: Client, server: Server, spoken: SpokenVersion) -> _Answer:
+    version = spoken.version
+    offered = [one for one in client.suites if _exists(one, version)]
+    refused = server.refused_suites.get(version, frozenset())
+    found: list[_Candidate] = []
+    no_group = False
+    for suite in offered:
+        if suite in spoken.suites:
+            candidate = (_of_13 if version == TLS_1_3 else _below_13)(client, server, spoken, suite)
+            if candidate is None:
+                no_group = True
+            else:
+                found.append(candidate)
+        elif not spoken.all_suites and suite not in refused:
+            words = f"whether {cipher_suites.name_of(suite)} is taken in {VERSION_NAMES[version]} is not settled"
+            found.append(_Candidate(suite, MAYBE, OPEN, INCOMPLETE, words))
+    if not found:
+        reason, what = (GROUP, "group") if no_group else (SUITE, "suite")
+        return _Answer(CANNOT, reason=reason, words=f"no common {what} in {VERSION_NAMES[version]}")
+    possible = _possible(client, server, spoken, found)
+    if all(one.client == FAILS for one in possible):
+        return _Answer(CANNOT, reason=possible[0].reason, words=possible[0].words)
+    doubt = next((one for one in possible if one.client != FINE), None)
+    if doubt is None and not any(one.server == SURE for one in possible):
+        doubt = possible[0]
+    if doubt is not None:
+        return _Answer(UNKNOWN, reason=doubt.reason, words=doubt.words)
+    return _either([
+        _Answer(CONNECTS, (version,), (one.suite,), one.groups, one.signatures, one.keys) for one in possible
+    ])  # fmt: skip
+
+
+def _exists(suite: int, version: int) -> bool:
+    known = BY_NUMBER[suite]
+    return known.minimum_version <= version <= known.maximum_version
+
+
+def _possible(
+    client: Client, server: Server, spoken: SpokenVersion, found: Sequence[_Candidate]
+) -> list[_Candidate]:
+    """Those that the server may choose, by what is known of its order."""
+    if spoken.suite_order == CLIENT and client.order_is_certain("suites"):
+        first = next((place for place, one in enumerate(found) if one.server == SURE), len(found))
+        return list(found[: first + 1])
+    if spoken.suite_order != SERVER:
+        return list(found)
+    pairs = server.suite_choices.get(spoken.version, frozenset())
+    sure = [one.suite for one in found if one.server == SURE]
+    # Some servers put ChaCha20 first for who has it first (OpenSSL's SSL_OP_PRIORITIZE_CHACHA).
+    moved = CHACHA in BY_NUMBER[client.suites[0]].encryption or not client.order_is_certain("suites")
+    return [
+        one
+        for one in found
+        if (moved and CHACHA in BY_NUMBER[one.suite].encryption)
+        or not any((better, one.suite) in pairs for better in sure)
+    ]
+
+
+def _of_13(client: Client, server: Server, spoken: SpokenVersion, suite: int) -> _Candidate | None:
+    groups, sure = _groups(client, server, spoken, spoken.groups, spoken.all_groups and _covers_13(spoken))
+    if not groups:
+        return None
+    if not sure:
+        return _Candidate(suite, MAYBE, OPEN, INCOMPLETE, _no_group_words(spoken))
+    groups = _with_shares(client, spoken, groups)
+    signatures = tuple(one for one in client.signatures if one in spoken.signatures)
+    if not signatures:
+        # Of TLS 1.3 no more than the session's own signature was seen: there may be others.
+        words = "whether the server has a signature of TLS 1.3 that it takes is not settled"
+        return _Candidate(suite, SURE, OPEN, SIGNATURE, words)
+    keys = tuple(dict.fromkeys(_key_of_signature(one) for one in signatures))
+    return _Candidate(suite, SURE, FINE, groups=groups, signatures=signatures, keys=keys)
+
+
+def _covers_13(spoken: SpokenVersion) -> bool:
+    """Whether the offers that were refused for their groups held a suite that the server takes."""
+    return bool(set(spoken.suites) & set(COMMON_13))
+
+
+def _with_shares(client: Client, spoken: SpokenVersion, groups: tuple[int, ...]) -> tuple[int, ...]:
+    """A server may take the first group that has a key share, to spare a round trip."""
+    offered = (one for one in client.key_shares if one in client.groups)
+    shares = (one for one in offered if one in spoken.groups or not spoken.all_groups)
+    return tuple(dict.fromkeys((*groups, *shares)))
+
+
+def _below_13(client: Client, server: Server, spoken: SpokenVersion, suite: int) -> _Candidate | None:
+    known = BY_NUMBER[suite]
+    key = known.authentication
+    if known.key_exchange not in ("RSA", "DHE", "ECDHE") or key not in SIGNS:
+        words = f"what becomes of {known.name} is not modelled"
+        return _Candidate(suite, MAYBE, OPEN, INCOMPLETE, words)
+    found = _Candidate(suite, SURE, FINE, keys=(key,))
+    if known.key_exchange == "ECDHE":
+        taken, all_taken = _groups_of_key(server, spoken, key)
+        groups, sure = _groups(client, server, spoken, taken, all_taken)
+        if not groups:
+            return None
+        found = dataclasses.replace(found, groups=groups)
+        if not sure:
+            found = dataclasses.replace(found, server=MAYBE, reason=INCOMPLETE, words=_no_group_words(spoken))
+    if known.key_exchange == "DHE":
+        found = _with_prime(client, server, found)
+    if known.key_exchange != "RSA" and found.client == FINE:
+        found = _with_signature(client, server, spoken, found, key)
+    if client.secure_renegotiation and found.client != FAILS:
+        found = _with_renegotiation(server, found)
+    return found
+
+
+def _groups_of_key(server: Server, spoken: SpokenVersion, key: str) -> tuple[tuple[int, ...], bool]:
+    """Groups that are taken with this type of key, and whether all others are refused."""
+    taken = server.groups_by_key.get((spoken.version, key), frozenset())
+    alone = set(server.facts.keys) <= {key}
+    if alone:
+        taken |= set(spoken.groups)
+    return tuple(one for one in spoken.groups if one in taken), spoken.all_groups
+
+
+def _groups(
+    client: Client, server: Server, spoken: SpokenVersion, taken: Collection[int], all_taken: bool
+) -> tuple[tuple[int, ...], bool]:
+    """Groups that the server may choose, and whether it is sure that there is one; none: refusal is proven.
+
+    Finite-field groups are no groups of ECDHE.
+    """
+    version = spoken.version
+    usable = [
+        one
+        for one in client.groups
+        if version == TLS_1_3 or (named_groups.BY_NUMBER[one].tls12 and named_groups.BY_NUMBER[one].kind != FFDHE)
+    ]
+    refused = set() if not all_taken else set(usable) - set(spoken.groups)
+    candidates = [one for one in usable if one not in refused]
+    known = [one for one in candidates if one in taken]
+    if not known:
+        return tuple(candidates), False
+    if spoken.group_order == CLIENT and client.order_is_certain("groups"):
+        return tuple(candidates[: candidates.index(known[0]) + 1]), True
+    if spoken.group_order != SERVER:
+        return tuple(candidates), True
+    pairs = server.group_choices.get(version, frozenset())
+    return tuple(one for one in candidates if not any((better, one) in pairs for better in known)), True
+
+
+def _no_group_words(spoken: SpokenVersion) -> str:
+    return f"whether a group that it offers is taken in {VERSION_NAMES[spoken.version]} is not settled"
+
+
+def _with_prime(client: Client, server: Server, found: _Candidate) -> _Candidate:
+    sizes = server.facts.dh_bits
+    if any(named_groups.BY_NUMBER[one].kind == FFDHE for one in client.groups):
+        # RFC 7919 section 4: a server may go by the finite-field groups that are offered, and refuse DHE without one.
+        found = dataclasses.replace(found, server=MAYBE, reason=INCOMPLETE, words="whether it gets DHE is not settled")
+    if not sizes:
+        return dataclasses.replace(found, client=OPEN, reason=DH_SIZE, words="the size of the prime is not known")
+    if min(sizes) >= client.dh_bits:
+        return found
+    words = f"a prime of {client.dh_bits} bits at least is wanted, {min(sizes)} were shown"
+    fails = max(sizes) < client.dh_bits and found.server == SURE
+    return dataclasses.replace(found, client=FAILS if fails else OPEN, reason=DH_SIZE, words=words)
+
+
+def _with_signature(
+    client: Client, server: Server, spoken: SpokenVersion, found: _Candidate, key: str
+) -> _Candidate:
+    """Whether client and server have a signature in common for this type of key, and the client the key's curve."""
+    version = VERSION_NAMES[spoken.version]
+    if key == "ECDSA" and (doubt := _curve_doubt(client, server)):
+        return dataclasses.replace(found, server=MAYBE, client=OPEN, reason=KEY, words=doubt)
+    if spoken.version < TLS_1_2:
+        if client.signed_below_12:
+            return found
+        words = f"the server signs with SHA-1 in {version}, which it does not take"
+        return dataclasses.replace(found, client=FAILS, reason=OLD_SIGNATURE, words=words)
+    own = [one for one in spoken.signatures if signature_schemes.BY_NUMBER[one].algorithm in SIGNS[key]]
+    common = tuple(one for one in client.signatures if one in own)
+    if common:
+        return dataclasses.replace(found, signatures=common)
+    if spoken.all_signatures:
+        words = f"no common signature in {version} with a key of type {key}"
+        # A server may also leave such a suite out, and choose another.
+        return dataclasses.replace(found, server=MAYBE, client=FAILS, reason=SIGNATURE, words=words)
+    words = f"whether a signature that it offers is made in {version} with a key of type {key} is not settled"
+    return dataclasses.replace(found, server=MAYBE, client=OPEN, reason=SIGNATURE, words=words)
+
+
+def _curve_doubt(client: Client, server: Server) -> str:
+    """Why it is open whether the client takes the curve of the certificate's key (RFC 8422 section 5.3)."""
+    leaves = [leaf for leaf in server.leaves if leaf.key in ("ECDSA", "EDDSA")]
+    if not leaves:
+        return "the certificate with a key of type ECDSA was not seen"
+    for leaf in leaves:
+        if leaf.key == "ECDSA" and leaf.curve not in client.groups:
+            name = named_groups.name_of(leaf.curve) if leaf.curve is not None else "a curve that was not read"
+            return f"the certificate's key is on {name}, which it does not offer: some servers send it all the same"
+    return ""
+
+
+def _with_renegotiation(server: Server, found: _Candidate) -> _Candidate:
+    if server.renegotiation:
+        return found
+    if server.renegotiation is False:
+        words = "the server lacks secure renegotiation (RFC 5746), without which it does not go on"
+        return dataclasses.replace(found, client=FAILS, reason=RENEGOTIATION, words=words)
+    words = "whether secure renegotiation (RFC 5746) is there is not settled"
+    return dataclasses.replace(found, client=OPEN, reason=RENEGOTIATION, words=words)
+
+
+def _key_of_signature(scheme: int) -> str:
+    algorithm = signature_schemes.BY_NUMBER[scheme].algorithm
+    return next((key for key, algorithms in SIGNS.items() if algorithm in algorithms), algorithm.upper())
+
+
