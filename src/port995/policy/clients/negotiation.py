@@ -260,13 +260,15 @@ def _of_13(client: Client, server: Server, spoken: SpokenVersion, suite: int) ->
     if not sure:
         return _Candidate(suite, MAYBE, OPEN, INCOMPLETE, _no_group_words(spoken))
     groups = _with_shares(client, spoken, groups)
-    signatures = tuple(one for one in client.signatures if one in spoken.signatures)
-    if not signatures:
+    keys = [key for key in SIGNS if key in server.facts.keys] or list(SIGNS)
+    signatures, sure = _signatures(client, server, spoken, tuple(one for key in keys for one in SIGNS[key]))
+    if not sure:
         # Of TLS 1.3 no more than the session's own signature was seen: there may be others.
         words = "whether the server has a signature of TLS 1.3 that it takes is not settled"
         return _Candidate(suite, SURE, OPEN, SIGNATURE, words)
-    keys = tuple(dict.fromkeys(_key_of_signature(one) for one in signatures))
-    return _Candidate(suite, SURE, FINE, groups=groups, signatures=signatures, keys=keys)
+    algorithms = {signature_schemes.BY_NUMBER[one].algorithm for one in signatures}
+    shown = tuple(key for key in keys if algorithms & set(SIGNS[key]))
+    return _Candidate(suite, SURE, FINE, groups=groups, signatures=signatures, keys=shown)
 
 
 def _covers_13(spoken: SpokenVersion) -> bool:
@@ -370,16 +372,32 @@ def _with_signature(
             return found
         words = f"the server signs with SHA-1 in {version}, which it does not take"
         return dataclasses.replace(found, client=FAILS, reason=OLD_SIGNATURE, words=words)
-    own = [one for one in spoken.signatures if signature_schemes.BY_NUMBER[one].algorithm in SIGNS[key]]
-    common = tuple(one for one in client.signatures if one in own)
-    if common:
-        return dataclasses.replace(found, signatures=common)
-    if spoken.all_signatures:
+    signatures, sure = _signatures(client, server, spoken, SIGNS[key])
+    if sure:
+        return dataclasses.replace(found, signatures=signatures)
+    if not signatures:
         words = f"no common signature in {version} with a key of type {key}"
         # A server may also leave such a suite out, and choose another.
         return dataclasses.replace(found, server=MAYBE, client=FAILS, reason=SIGNATURE, words=words)
     words = f"whether a signature that it offers is made in {version} with a key of type {key} is not settled"
     return dataclasses.replace(found, server=MAYBE, client=OPEN, reason=SIGNATURE, words=words)
+
+
+def _signatures(
+    client: Client, server: Server, spoken: SpokenVersion, algorithms: Collection[str]
+) -> tuple[tuple[int, ...], bool]:
+    """Signatures that the server may choose, and whether it is sure that it has one; none: refusal is proven."""
+    known = signature_schemes.BY_NUMBER
+    # With two types of key in one offer a server may choose a suite of the one, find no signature for it and give up,
+    # though it has one for the other (OpenSSL): such a refusal is none of all signatures.
+    settled = spoken.all_signatures and len(server.facts.keys) == 1
+    usable = [
+        one
+        for one in client.signatures
+        if known[one].algorithm in algorithms and (known[one].tls13 if spoken.version == TLS_1_3 else known[one].tls12)
+    ]
+    candidates = [one for one in usable if one in spoken.signatures or not settled]
+    return tuple(candidates), any(one in spoken.signatures for one in candidates)
 
 
 def _curve_doubt(client: Client, server: Server) -> str:
@@ -402,10 +420,3 @@ def _with_renegotiation(server: Server, found: _Candidate) -> _Candidate:
         return dataclasses.replace(found, client=FAILS, reason=RENEGOTIATION, words=words)
     words = "whether secure renegotiation (RFC 5746) is there is not settled"
     return dataclasses.replace(found, client=OPEN, reason=RENEGOTIATION, words=words)
-
-
-def _key_of_signature(scheme: int) -> str:
-    algorithm = signature_schemes.BY_NUMBER[scheme].algorithm
-    return next((key for key, algorithms in SIGNS.items() if algorithm in algorithms), algorithm.upper())
-
-

@@ -36,6 +36,8 @@ class ClientResult:
     """Of the key exchange; none with the RSA key exchange and DHE."""
 
     signatures: tuple[int, ...] = ()
+    """By keys of the certificates that were shown; none with the RSA key exchange and below TLS 1.2."""
+
     keys: tuple[str, ...] = ()
     """Types of the certificate's key."""
 
@@ -89,21 +91,21 @@ def result_words(result: ClientResult) -> str:
     if result.outcome != CONNECTS:
         return result.words
     told = [
-        _either(result.versions, lambda number: VERSION_NAMES[number]),
-        _either(result.suites, cipher_suites.name_of),
-        _either(result.groups, named_groups.name_of),
-        _either(result.signatures, signature_schemes.name_of),
+        _either(result.versions, lambda number: VERSION_NAMES[number], "versions"),
+        _either(result.suites, cipher_suites.name_of, "suites"),
+        _either(result.groups, named_groups.name_of, "groups"),
+        _either(result.signatures, signature_schemes.name_of, "signatures"),
         "/".join(result.keys),
     ]
     line = " ".join(word for word in told if word)
     return line + (f"; would refuse the certificate: {'; '.join(result.certificate)}" if result.certificate else "")
 
 
-MAX_NAMES = 3
-"""Values that are written out where it is not told which; the others are counted."""
+MAX_NAMES = 2
+"""Values that are written out where it is not told which; more are counted."""
 
 
-def _either(values: Sequence[int], name: Callable[[int], str]) -> str:
-    words = " or ".join(name(number) for number in values[:MAX_NAMES])
-    rest = len(values) - MAX_NAMES
-    return words if rest <= 0 else f"{words} or one of {rest} more"
+def _either(values: Sequence[int], name: Callable[[int], str], what: str) -> str:
+    if len(values) > MAX_NAMES:
+        return f"one of {len(values)} {what}"
+    return " or ".join(name(number) for number in values)
