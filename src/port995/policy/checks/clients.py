@@ -21,7 +21,7 @@ from ..subject import EndpointSubject, Finding, seen_from
     categories=("safe", "discovery"),
     rationale="Who turns off what is old shuts out who has nothing newer; better to know whom before they call.",
     remediation="Renew those clients, or decide that they stay outside and take them out of the parameter `clients`.",
-    references=("docs/clients.md",),
+    references=("RFC 8446 section 4.1.1", "RFC 5246 section 7.4.1.3"),
     applies=APPLIES,
     parameters={"clients": Parameter(CLIENT_IDS, "clients that must be able to connect", choices=CLIENT_IDS)},
 )
