@@ -61,7 +61,9 @@ def pairs(order: tuple[int, ...], offered: Iterable[int]) -> frozenset[tuple[int
 
 
 def leaf(key: str = "RSA", curve: int | None = None, **changes: Any) -> Leaf:
-    return Leaf(key, curve, CertificateFacts("00", key=PublicKey(key, 2048), **changes))
+    """Signed with SHA-256 by a key of its own type."""
+    signature = "sha256WithRSAEncryption" if key == "RSA" else "ecdsa-with-SHA256"
+    return Leaf(key, curve, CertificateFacts("00", key=PublicKey(key, 2048), **{"signature": signature, **changes}))
 
 
 def client(**changes: Any) -> Client:

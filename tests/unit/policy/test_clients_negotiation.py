@@ -97,15 +97,18 @@ def test_a_client_that_puts_chacha20_first_may_get_it_from_a_server_with_another
 
 
 def test_the_rsa_key_exchange_needs_neither_group_nor_signature() -> None:
-    found = model_of(dataclasses.replace(OLD, groups=(), signatures=()), server(spoken(suites=(RSA_128,), groups=(), signatures=())))
+    taken = server(spoken(suites=(RSA_128,), groups=(), signatures=(), all_signatures=False))
+    found = model_of(dataclasses.replace(OLD, groups=()), taken)
     assert (found.outcome, found.suites, found.groups, found.signatures) == (CONNECTS, (RSA_128,), (), ())
 
 
-def test_ecdhe_without_a_common_group_is_passed_over_for_the_rsa_key_exchange() -> None:
-    """RFC 8422 section 5.1."""
-    taken = spoken(suites=(ECDHE_RSA_256, RSA_128))
-    found = model_of(dataclasses.replace(OLD, groups=(P384,)), server(taken))
-    assert (found.outcome, found.suites) == (CONNECTS, (RSA_128,))
+def test_ecdhe_without_a_common_group_hinders_nobody_where_another_suite_comes_first() -> None:
+    """RFC 8422 section 5.1 wants it passed over; GnuTLS chooses it all the same, and fails."""
+    without = dataclasses.replace(OLD, groups=(P384,))
+    behind = model_of(without, server(spoken(suites=(RSA_128, ECDHE_RSA_256))))
+    assert (behind.outcome, behind.suites) == (CONNECTS, (RSA_128,))
+    before = model_of(without, server(spoken(suites=(ECDHE_RSA_256, RSA_128))))
+    assert outcome(before) == (UNKNOWN, "group")
 
 
 def test_below_tls_12_there_are_no_signatures_to_choose() -> None:
@@ -303,6 +306,24 @@ def test_a_suite_of_static_keys_is_not_modelled() -> None:
     assert model_of(one, server(spoken(suites=(static,)))).outcome == UNKNOWN
 
 
+def test_the_rsa_key_exchange_with_a_client_that_lists_no_signature_of_rsa() -> None:
+    """OpenSSL has no certificate for it then."""
+    one = dataclasses.replace(OLD, suites=(RSA_128,), signatures=(ECDSA_256,))
+    assert outcome(model_of(one, server(spoken(suites=(RSA_128,), all_signatures=False)))) == (UNKNOWN, "signature")
+    old = dataclasses.replace(one, versions=(TLS10,), suites=(RSA_CBC,))
+    assert model_of(old, server(spoken(TLS10, suites=(RSA_CBC,)))).outcome == CONNECTS
+
+
+@pytest.mark.parametrize(("version", "suite"), [(TLS13, AES128), (TLS12, ECDHE_RSA_128), (TLS12, RSA_128)])
+def test_a_certificate_that_is_signed_with_what_the_client_does_not_list(version: int, suite: int) -> None:
+    one = client(versions=(version,), suites=(suite,))
+    for name in ("sha512WithRSAEncryption", ""):
+        shown = server(spoken(version, suites=(suite,)), leaves=(leaf(signature=name),))
+        found = model_of(one, shown)
+        assert found.outcome == UNKNOWN and "certificate is signed" in found.words
+    assert model_of(one, server(spoken(version, suites=(suite,)))).outcome == CONNECTS
+
+
 # What is not certain of the client
 
 
@@ -361,13 +382,14 @@ RULES = CertificateRules(3072, ("sha1",), ((datetime.date(2019, 7, 1), 825),))
     ("shown", "words"),
     [
         (certificate(825), ["RSA of 2048 bits, 3072 are wanted"]),
-        (certificate(825, signature_hash="sha1"), ["RSA of 2048 bits, 3072 are wanted", "signed with sha1"]),
+        (certificate(825, signature="sha1WithRSAEncryption", signature_hash="sha1"), ["RSA of 2048 bits, 3072 are wanted", "signed with sha1"]),
         (certificate(900), ["RSA of 2048 bits, 3072 are wanted", "it lives 900 days, 825 are allowed"]),
         (certificate(900, datetime.date(2019, 6, 30)), ["RSA of 2048 bits, 3072 are wanted"]),
     ],
 )
 def test_what_it_finds_wrong_with_the_certificate(shown: dict[str, Any], words: list[str]) -> None:
-    found = model_of(dataclasses.replace(OLD, certificates=RULES), server(spoken(), leaves=(leaf(**shown),)))
+    one = dataclasses.replace(OLD, certificates=RULES, signatures=(*OLD.signatures, PKCS1_SHA1))
+    found = model_of(one, server(spoken(), leaves=(leaf(**shown),)))
     assert found.outcome == CONNECTS and list(found.certificate) == words
 
 

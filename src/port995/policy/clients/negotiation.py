@@ -7,8 +7,9 @@ The rules, all of them on the side of saying less:
   knows; nor where the versions of the server have a gap in which the client's highest one stands.
 - A suite counts as taken where an answer chose it in that version, as refused where a believed refusal covers it. One
   that is neither, and that nothing else is known to go before, leaves the answer open.
-- A suite of ECDHE without a common group is no candidate: a server must not choose it (RFC 8422 section 5.1). One with
-  a signature or a certificate of which it is not known whether the client takes it leaves the answer open.
+- A suite of ECDHE without a common group must not be chosen (RFC 8422 section 5.1), but GnuTLS chooses it where it
+  comes first, and fails: whether another is chosen instead is then open. So it is with one without a common signature,
+  and with a certificate of which it is not known whether the client takes it.
 - Where the server goes by its own order, the suite comes first that was chosen with the other on offer; where it goes
   by the client's, the client's first; where that is not known, any of them, and all are named.
 - What is not certain of a client is computed with and without it. If both come to the same, it is told.
@@ -200,26 +201,18 @@ def _in_version(client: Client, server: Server, spoken: SpokenVersion) -> _Answe
     offered = [one for one in client.suites if _exists(one, version)]
     refused = server.refused_suites.get(version, frozenset())
     found: list[_Candidate] = []
-    no_group = False
     for suite in offered:
         if suite in spoken.suites:
-            candidate = (_of_13 if version == TLS_1_3 else _below_13)(client, server, spoken, suite)
-            if candidate is None:
-                no_group = True
-            else:
-                found.append(candidate)
+            found.append((_of_13 if version == TLS_1_3 else _below_13)(client, server, spoken, suite))
         elif not spoken.all_suites and suite not in refused:
             words = f"whether {cipher_suites.name_of(suite)} is taken in {VERSION_NAMES[version]} is not settled"
             found.append(_Candidate(suite, MAYBE, OPEN, INCOMPLETE, words))
     if not found:
-        reason, what = (GROUP, "group") if no_group else (SUITE, "suite")
-        return _Answer(CANNOT, reason=reason, words=f"no common {what} in {VERSION_NAMES[version]}")
+        return _Answer(CANNOT, reason=SUITE, words=f"no common suite in {VERSION_NAMES[version]}")
     possible = _possible(client, server, spoken, found)
     if all(one.client == FAILS for one in possible):
         return _Answer(CANNOT, reason=possible[0].reason, words=possible[0].words)
     doubt = next((one for one in possible if one.client != FINE), None)
-    if doubt is None and not any(one.server == SURE for one in possible):
-        doubt = possible[0]
     if doubt is not None:
         return _Answer(UNKNOWN, reason=doubt.reason, words=doubt.words)
     return _either([
@@ -253,12 +246,10 @@ def _possible(
     ]
 
 
-def _of_13(client: Client, server: Server, spoken: SpokenVersion, suite: int) -> _Candidate | None:
+def _of_13(client: Client, server: Server, spoken: SpokenVersion, suite: int) -> _Candidate:
     groups, sure = _groups(client, server, spoken, spoken.groups, spoken.all_groups and _covers_13(spoken))
-    if not groups:
-        return None
     if not sure:
-        return _Candidate(suite, MAYBE, OPEN, INCOMPLETE, _no_group_words(spoken))
+        return _without_group(_Candidate(suite, MAYBE, OPEN), spoken, bool(groups))
     groups = _with_shares(client, spoken, groups)
     keys = [key for key in SIGNS if key in server.facts.keys] or list(SIGNS)
     signatures, sure = _signatures(client, server, spoken, tuple(one for key in keys for one in SIGNS[key]))
@@ -266,6 +257,8 @@ def _of_13(client: Client, server: Server, spoken: SpokenVersion, suite: int) ->
         # Of TLS 1.3 no more than the session's own signature was seen: there may be others.
         words = "whether the server has a signature of TLS 1.3 that it takes is not settled"
         return _Candidate(suite, SURE, OPEN, SIGNATURE, words)
+    if doubt := _chain_doubt(client, server, *keys):
+        return _Candidate(suite, SURE, OPEN, KEY, doubt)
     algorithms = {signature_schemes.BY_NUMBER[one].algorithm for one in signatures}
     shown = tuple(key for key in keys if algorithms & set(SIGNS[key]))
     return _Candidate(suite, SURE, FINE, groups=groups, signatures=signatures, keys=shown)
@@ -283,7 +276,7 @@ def _with_shares(client: Client, spoken: SpokenVersion, groups: tuple[int, ...])
     return tuple(dict.fromkeys((*groups, *shares)))
 
 
-def _below_13(client: Client, server: Server, spoken: SpokenVersion, suite: int) -> _Candidate | None:
+def _below_13(client: Client, server: Server, spoken: SpokenVersion, suite: int) -> _Candidate:
     known = BY_NUMBER[suite]
     key = known.authentication
     if known.key_exchange not in ("RSA", "DHE", "ECDHE") or key not in SIGNS:
@@ -293,16 +286,15 @@ def _below_13(client: Client, server: Server, spoken: SpokenVersion, suite: int)
     if known.key_exchange == "ECDHE":
         taken, all_taken = _groups_of_key(server, spoken, key)
         groups, sure = _groups(client, server, spoken, taken, all_taken)
-        if not groups:
-            return None
         found = dataclasses.replace(found, groups=groups)
         if not sure:
-            found = dataclasses.replace(found, server=MAYBE, reason=INCOMPLETE, words=_no_group_words(spoken))
+            found = _without_group(found, spoken, bool(groups))
     if known.key_exchange == "DHE":
         found = _with_prime(client, server, found)
-    if known.key_exchange != "RSA" and found.client == FINE:
-        found = _with_signature(client, server, spoken, found, key)
-    if client.secure_renegotiation and found.client != FAILS:
+    if found.client == FINE:
+        signed = known.key_exchange != "RSA"
+        found = (_with_signature if signed else _with_certificate)(client, server, spoken, found, key)
+    if client.secure_renegotiation and found.client == FINE:
         found = _with_renegotiation(server, found)
     return found
 
@@ -342,21 +334,30 @@ def _groups(
     return tuple(one for one in candidates if not any((better, one) in pairs for better in known)), True
 
 
-def _no_group_words(spoken: SpokenVersion) -> str:
-    return f"whether a group that it offers is taken in {VERSION_NAMES[spoken.version]} is not settled"
+def _without_group(found: _Candidate, spoken: SpokenVersion, may_be: bool) -> _Candidate:
+    """
+    :param may_be: there may be a common group, it is not settled
+    """
+    version = VERSION_NAMES[spoken.version]
+    if may_be:
+        words = f"whether a group that it offers is taken in {version} is not settled"
+        return dataclasses.replace(found, server=MAYBE, client=OPEN, reason=INCOMPLETE, words=words)
+    words = f"no common group in {version}"
+    return dataclasses.replace(found, server=MAYBE, client=FAILS, reason=GROUP, words=words)
 
 
 def _with_prime(client: Client, server: Server, found: _Candidate) -> _Candidate:
     sizes = server.facts.dh_bits
     if any(named_groups.BY_NUMBER[one].kind == FFDHE for one in client.groups):
         # RFC 7919 section 4: a server may go by the finite-field groups that are offered, and refuse DHE without one.
-        found = dataclasses.replace(found, server=MAYBE, reason=INCOMPLETE, words="whether it gets DHE is not settled")
+        words = "whether DHE is taken from who offers finite-field groups is not settled"
+        return dataclasses.replace(found, server=MAYBE, client=OPEN, reason=INCOMPLETE, words=words)
     if not sizes:
         return dataclasses.replace(found, client=OPEN, reason=DH_SIZE, words="the size of the prime is not known")
     if min(sizes) >= client.dh_bits:
         return found
     words = f"a prime of {client.dh_bits} bits at least is wanted, {min(sizes)} were shown"
-    fails = max(sizes) < client.dh_bits and found.server == SURE
+    fails = max(sizes) < client.dh_bits
     return dataclasses.replace(found, client=FAILS if fails else OPEN, reason=DH_SIZE, words=words)
 
 
@@ -373,6 +374,8 @@ def _with_signature(
         words = f"the server signs with SHA-1 in {version}, which it does not take"
         return dataclasses.replace(found, client=FAILS, reason=OLD_SIGNATURE, words=words)
     signatures, sure = _signatures(client, server, spoken, SIGNS[key])
+    if sure and (doubt := _chain_doubt(client, server, key)):
+        return dataclasses.replace(found, server=MAYBE, client=OPEN, reason=KEY, words=doubt)
     if sure:
         return dataclasses.replace(found, signatures=signatures)
     if not signatures:
@@ -381,6 +384,44 @@ def _with_signature(
         return dataclasses.replace(found, server=MAYBE, client=FAILS, reason=SIGNATURE, words=words)
     words = f"whether a signature that it offers is made in {version} with a key of type {key} is not settled"
     return dataclasses.replace(found, server=MAYBE, client=OPEN, reason=SIGNATURE, words=words)
+
+
+def _with_certificate(
+    client: Client, server: Server, spoken: SpokenVersion, found: _Candidate, key: str
+) -> _Candidate:
+    """The RSA key exchange signs nothing; but where the client lists no signature for that key, some servers have no
+    certificate for it (OpenSSL)."""
+    if spoken.version < TLS_1_2:
+        return found
+    signatures, _sure = _signatures(client, server, spoken, SIGNS[key])
+    doubt = _chain_doubt(client, server, key)
+    if signatures and not doubt:
+        return found
+    words = doubt or f"it offers no signature for a key of type {key}, and some servers choose no such certificate then"
+    return dataclasses.replace(found, server=MAYBE, client=OPEN, reason=SIGNATURE, words=words)
+
+
+CERTIFICATE_SIGNATURES = {
+    "md5WithRSAEncryption": 0x0101, "sha1WithRSAEncryption": 0x0201, "sha224WithRSAEncryption": 0x0301,
+    "sha256WithRSAEncryption": 0x0401, "sha384WithRSAEncryption": 0x0501, "sha512WithRSAEncryption": 0x0601,
+    "ecdsa-with-SHA1": 0x0203, "ecdsa-with-SHA224": 0x0303, "ecdsa-with-SHA256": 0x0403, "ecdsa-with-SHA384": 0x0503,
+    "ecdsa-with-SHA512": 0x0603,
+    "RSASSA-PSS with sha256": 0x0809, "RSASSA-PSS with sha384": 0x080A, "RSASSA-PSS with sha512": 0x080B,
+    "Ed25519": 0x0807, "Ed448": 0x0808,
+}  # fmt: skip
+"""Name of a signature in a certificate -> the scheme by which a client says that it can verify it."""
+
+
+def _chain_doubt(client: Client, server: Server, *keys: str) -> str:
+    """Why it is open whether the client can be given the certificates with these keys: what a client lists counts for
+    their own signatures too (RFC 5246 section 7.4.2, RFC 8446 section 4.2.3), which not every server heeds."""
+    for leaf in server.leaves:
+        if ("ECDSA" if leaf.key == "EDDSA" else leaf.key) not in keys:
+            continue
+        if CERTIFICATE_SIGNATURES.get(leaf.facts.signature) not in client.signatures:
+            name = leaf.facts.signature or "an algorithm that was not read"
+            return f"the certificate is signed with {name}, which it does not offer: some servers send it all the same"
+    return ""
 
 
 def _signatures(
