@@ -48,7 +48,9 @@ def server(*versions: SpokenVersion, **changes: Any) -> Server:
         seen, True, {one.version: frozenset() for one in versions},
         {one.version: pairs(one.suites, BY_NUMBER) for one in versions},
         {one.version: pairs(one.groups, GROUPS) for one in versions},
-        {(one.version, key): frozenset(one.groups) for one in versions for key in seen.keys}, True, (leaf(),),
+        {(one.version, key): frozenset(one.groups) for one in versions for key in seen.keys},
+        frozenset((offered, one.version) for one in versions[:1] for offered in (TLS13, TLS12, TLS11) if offered > one.version),
+        True, (leaf(),),
     )  # fmt: skip
     return dataclasses.replace(found, **changes)
 

@@ -78,6 +78,13 @@ def test_an_unknown_order_names_all_that_are_possible() -> None:
     assert (set(found.suites), set(found.groups)) == ({ECDHE_RSA_128, ECDHE_RSA_256}, {P256, X25519})
 
 
+def test_what_stands_behind_the_same_one_in_both_orders_is_not_chosen() -> None:
+    taken = spoken(suites=(ECDHE_RSA_128, ECDHE_RSA_256), suite_order="")
+    assert model_of(OLD, server(taken)).suites == (ECDHE_RSA_128,)
+    unsure_order = dataclasses.replace(OLD, uncertain={"suites": unsure(order=True)})
+    assert len(model_of(unsure_order, server(taken)).suites) == 2
+
+
 def test_of_one_common_suite_and_group_no_order_need_be_known() -> None:
     found = model_of(dataclasses.replace(OLD, groups=(P256,)), server(spoken(suites=(ECDHE_RSA_256,), suite_order="", group_order="")))
     assert (found.suites, found.groups) == ((ECDHE_RSA_256,), (P256,))
@@ -167,7 +174,7 @@ def test_a_signed_key_exchange_below_tls_12_that_the_client_does_not_take() -> N
     assert outcome(model_of(one, signed)) == (CANNOT, "old-signature")
     # The RSA key exchange signs nothing.
     assert model_of(one, server(spoken(TLS10, suites=(RSA_CBC,)))).outcome == CONNECTS
-    either = server(spoken(TLS10, suites=(ECDHE_RSA_CBC, RSA_CBC), suite_order=""))
+    either = server(spoken(TLS10, suites=(RSA_CBC, ECDHE_RSA_CBC), suite_order=""))
     assert outcome(model_of(one, either)) == (UNKNOWN, "old-signature")
 
 
@@ -202,9 +209,9 @@ def test_no_common_version_while_one_is_not_settled() -> None:
 def test_a_suite_that_is_neither_taken_nor_refused_may_be_the_one() -> None:
     """A depth of gate does not ask about every suite."""
     some = spoken(suites=(ECDHE_RSA_128,), all_suites=False, suite_order="")
-    assert outcome(model_of(OLD, server(some))) == (UNKNOWN, "incomplete")
+    assert outcome(model_of(OLD, server(some, suite_choices={}))) == (UNKNOWN, "incomplete")
     refused = {TLS12: frozenset([ECDHE_RSA_256, RSA_128])}
-    assert model_of(OLD, server(some, refused_suites=refused)).suites == (ECDHE_RSA_128,)
+    assert model_of(OLD, server(some, refused_suites=refused, suite_choices={})).suites == (ECDHE_RSA_128,)
 
 
 def test_a_suite_that_is_not_settled_stands_back_where_another_was_chosen_before_it() -> None:
@@ -293,6 +300,35 @@ def test_nothing_in_the_highest_version_and_something_below_it() -> None:
     assert outcome(model_of(neither, server(spoken(TLS13), spoken()))) == (CANNOT, "suite")
 
 
+def test_who_offers_more_than_is_spoken_needs_an_answer_that_shows_the_way_down() -> None:
+    """A server of OpenSSL with no group for TLS 1.3 chooses it all the same, and fails."""
+    assert outcome(model_of(client(), server(spoken(), falls=frozenset()))) == (UNKNOWN, "lower-version")
+    assert outcome(model_of(client(), server(spoken(), falls=frozenset([(TLS12, TLS11)])))) == (UNKNOWN, "lower-version")
+    assert model_of(client(), server(spoken(), falls=frozenset([(TLS13, TLS12)]))).outcome == CONNECTS
+    assert model_of(OLD, server(spoken(), falls=frozenset())).outcome == CONNECTS
+    # Refused it is either way.
+    assert outcome(model_of(client(suites=(AES128, RSA_128)), server(spoken(), falls=frozenset()))) == (CANNOT, "suite")
+
+
+def test_dhe_that_is_refused_may_be_chosen_and_broken_off() -> None:
+    """Dovecot without parameters; its refusals look alike."""
+    one = dataclasses.replace(OLD, suites=(ECDHE_RSA_256, DHE_RSA_128))
+    without = pairs((ECDHE_RSA_256,), (ECDHE_RSA_128,))
+    assert outcome(model_of(one, server(spoken(), suite_choices={TLS12: without}))) == (UNKNOWN, "suite")
+    # With it on offer another was chosen; or the client comes first, and puts another before it.
+    assert model_of(one, server(spoken())).suites == (ECDHE_RSA_256,)
+    by_client = spoken(suite_order="client")
+    assert model_of(one, server(by_client, suite_choices={TLS12: without})).outcome == CONNECTS
+    # Where some of it is taken there are parameters, and where the key is of another type it is no candidate.
+    some = facts(spoken(suites=(ECDHE_RSA_256, 0x009F)), dh_bits=(2048,))
+    assert model_of(one, server(facts=some, suite_choices={TLS12: without})).outcome == CONNECTS
+    signed = dataclasses.replace(one, suites=(ECDHE_RSA_256, 0x00A2))
+    assert model_of(signed, server(spoken(), suite_choices={TLS12: without})).outcome == CONNECTS
+    # Chosen or not: there is nothing else.
+    only = dataclasses.replace(OLD, suites=(DHE_RSA_128,))
+    assert outcome(model_of(only, server(spoken()))) == (CANNOT, "suite")
+
+
 def test_dhe_from_a_client_with_finite_field_groups_is_open() -> None:
     """RFC 7919 section 4: a server may refuse DHE to who offers none of its groups."""
     taken = spoken(suites=(DHE_RSA_128,))
@@ -310,6 +346,9 @@ def test_the_rsa_key_exchange_with_a_client_that_lists_no_signature_of_rsa() -> 
     """OpenSSL has no certificate for it then."""
     one = dataclasses.replace(OLD, suites=(RSA_128,), signatures=(ECDSA_256,))
     assert outcome(model_of(one, server(spoken(suites=(RSA_128,), all_signatures=False)))) == (UNKNOWN, "signature")
+    # Below TLS 1.2 too, where the client says what it would take in TLS 1.2; who speaks nothing newer says nothing.
+    both = dataclasses.replace(one, versions=(TLS12, TLS10), suites=(RSA_CBC,))
+    assert outcome(model_of(both, server(spoken(TLS10, suites=(RSA_CBC,))))) == (UNKNOWN, "signature")
     old = dataclasses.replace(one, versions=(TLS10,), suites=(RSA_CBC,))
     assert model_of(old, server(spoken(TLS10, suites=(RSA_CBC,)))).outcome == CONNECTS
 

@@ -12,6 +12,10 @@ The rules, all of them on the side of saying less:
   and with a certificate of which it is not known whether the client takes it.
 - Where the server goes by its own order, the suite comes first that was chosen with the other on offer; where it goes
   by the client's, the client's first; where that is not known, any of them, and all are named.
+- A version that is refused may be one that the server chooses and can't carry out (OpenSSL without a group of TLS 1.3).
+  So who offers more than the server speaks is only known to get less where an answer shows it.
+- Suites of DHE that are refused may be chosen all the same by a server without parameters, which then breaks off
+  (Dovecot, whose refusals look alike). They stand back where another was chosen with them on offer.
 - What is not certain of a client is computed with and without it. If both come to the same, it is told.
 """
 
@@ -155,7 +159,7 @@ def _negotiate(client: Client, server: Server) -> _Answer:
         answer = _in_version(client, server, spoken)
         if answer.outcome != CANNOT:
             if not tried:
-                return answer
+                return answer if answer.outcome == UNKNOWN else _falling(client, server, answer, version)
             words = f"{tried[0].words}; whether the server goes down to {VERSION_NAMES[version]} then is not known"
             return _Answer(UNKNOWN, reason=LOWER, words=words)
         tried.append(answer)
@@ -163,6 +167,16 @@ def _negotiate(client: Client, server: Server) -> _Answer:
         return tried[0]
     offered = ", ".join(VERSION_NAMES[version] for version in sorted(client.versions, reverse=True))
     return _Answer(CANNOT, reason=VERSION, words=f"no common version: it offers {offered}")
+
+
+def _falling(client: Client, server: Server, answer: _Answer, version: int) -> _Answer:
+    """The answer, if it is known that the server gets down to this version."""
+    highest = max(client.versions)
+    if highest == version or any(offered >= highest and got == version for offered, got in server.falls):
+        return answer
+    what = f"goes down to {VERSION_NAMES[version]} for who offers {VERSION_NAMES[highest]}"
+    words = f"whether the server {what} is not settled"
+    return _Answer(UNKNOWN, reason=LOWER, words=words)
 
 
 def _gap(client: Client, server: Server, version: int) -> _Answer | None:
@@ -204,20 +218,35 @@ def _in_version(client: Client, server: Server, spoken: SpokenVersion) -> _Answe
     for suite in offered:
         if suite in spoken.suites:
             found.append((_of_13 if version == TLS_1_3 else _below_13)(client, server, spoken, suite))
-        elif not spoken.all_suites and suite not in refused:
+        elif spoken.all_suites or suite in refused:
+            if _may_break_off(server, spoken, suite):
+                words = f"the server may choose {cipher_suites.name_of(suite)}, lack what it takes, and break off"
+                found.append(_Candidate(suite, MAYBE, FAILS, SUITE, words))
+        else:
             words = f"whether {cipher_suites.name_of(suite)} is taken in {VERSION_NAMES[version]} is not settled"
             found.append(_Candidate(suite, MAYBE, OPEN, INCOMPLETE, words))
-    if not found:
-        return _Answer(CANNOT, reason=SUITE, words=f"no common suite in {VERSION_NAMES[version]}")
     possible = _possible(client, server, spoken, found)
     if all(one.client == FAILS for one in possible):
-        return _Answer(CANNOT, reason=possible[0].reason, words=possible[0].words)
+        fails = next((one for one in possible if one.suite in spoken.suites), None)
+        if fails is None:
+            return _Answer(CANNOT, reason=SUITE, words=f"no common suite in {VERSION_NAMES[version]}")
+        return _Answer(CANNOT, reason=fails.reason, words=fails.words)
     doubt = next((one for one in possible if one.client != FINE), None)
     if doubt is not None:
         return _Answer(UNKNOWN, reason=doubt.reason, words=doubt.words)
     return _either([
         _Answer(CONNECTS, (version,), (one.suite,), one.groups, one.signatures, one.keys) for one in possible
     ])  # fmt: skip
+
+
+def _may_break_off(server: Server, spoken: SpokenVersion, suite: int) -> bool:
+    """Whether it is a suite of DHE with a key that the server has, and nothing shows that the server has parameters."""
+    known = BY_NUMBER[suite]
+    return (
+        known.key_exchange == "DHE"
+        and known.authentication in server.facts.keys
+        and not any(BY_NUMBER[one].key_exchange == "DHE" for one in spoken.suites if one in BY_NUMBER)
+    )
 
 
 def _exists(suite: int, version: int) -> bool:
@@ -230,20 +259,25 @@ def _possible(
 ) -> list[_Candidate]:
     """Those that the server may choose, by what is known of its order."""
     if spoken.suite_order == CLIENT and client.order_is_certain("suites"):
-        first = next((place for place, one in enumerate(found) if one.server == SURE), len(found))
-        return list(found[: first + 1])
-    if spoken.suite_order != SERVER:
-        return list(found)
+        place = next((place for place, one in enumerate(found) if one.server == SURE), len(found))
+        return list(found[: place + 1])
     pairs = server.suite_choices.get(spoken.version, frozenset())
     sure = [one.suite for one in found if one.server == SURE]
     # Some servers put ChaCha20 first for who has it first (OpenSSL's SSL_OP_PRIORITIZE_CHACHA).
-    moved = CHACHA in BY_NUMBER[client.suites[0]].encryption or not client.order_is_certain("suites")
-    return [
-        one
-        for one in found
-        if (moved and CHACHA in BY_NUMBER[one.suite].encryption)
-        or not any((better, one.suite) in pairs for better in sure)
-    ]
+    first = [BY_NUMBER[one].encryption for one in client.suites[:1]]
+    moved = any(CHACHA in one for one in first) or not client.order_is_certain("suites")
+
+    def stands_back(one: int) -> bool:
+        if moved and CHACHA in BY_NUMBER[one].encryption:
+            return False
+        before = [better for better in sure if (better, one) in pairs]
+        if spoken.suite_order == SERVER:
+            return bool(before)
+        # Whose order decides is not known: then it has to stand behind the same one in both.
+        offered = client.suites.index
+        return client.order_is_certain("suites") and any(offered(better) < offered(one) for better in before)
+
+    return [one for one in found if not stands_back(one.suite)]
 
 
 def _of_13(client: Client, server: Server, spoken: SpokenVersion, suite: int) -> _Candidate:
@@ -370,7 +404,7 @@ def _with_signature(
         return dataclasses.replace(found, server=MAYBE, client=OPEN, reason=KEY, words=doubt)
     if spoken.version < TLS_1_2:
         if client.signed_below_12:
-            return found
+            return _with_certificate(client, server, spoken, found, key)
         words = f"the server signs with SHA-1 in {version}, which it does not take"
         return dataclasses.replace(found, client=FAILS, reason=OLD_SIGNATURE, words=words)
     signatures, sure = _signatures(client, server, spoken, SIGNS[key])
@@ -389,13 +423,13 @@ def _with_signature(
 def _with_certificate(
     client: Client, server: Server, spoken: SpokenVersion, found: _Candidate, key: str
 ) -> _Candidate:
-    """The RSA key exchange signs nothing; but where the client lists no signature for that key, some servers have no
-    certificate for it (OpenSSL)."""
-    if spoken.version < TLS_1_2:
+    """Where the client lists no signature for that key, some servers have no certificate for it (OpenSSL; below TLS 1.2
+    tlslite-ng), also where nothing is signed."""
+    if max(client.versions) < TLS_1_2:
         return found
-    signatures, _sure = _signatures(client, server, spoken, SIGNS[key])
+    listed = any(signature_schemes.BY_NUMBER[one].algorithm in SIGNS[key] for one in client.signatures)
     doubt = _chain_doubt(client, server, key)
-    if signatures and not doubt:
+    if listed and not doubt:
         return found
     words = doubt or f"it offers no signature for a key of type {key}, and some servers choose no such certificate then"
     return dataclasses.replace(found, server=MAYBE, client=OPEN, reason=SIGNATURE, words=words)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from ...probe.model import Hello, Observation
 from ...probe.tls.certificate_key import CertificateKey, key_of
 from ...probe.tls.cipher_suites import BY_NUMBER
-from ...probe.tls.client_hello import TLS_1_2, TLS_1_3, numbers
+from ...probe.tls.client_hello import TLS_1_2, TLS_1_3, VERSION_NAMES, numbers
 from ..belief import evidence_of
 from ..certificate import CertificateFacts, read_certificate
 from ..facts import TlsFacts, facts_of
@@ -56,6 +56,10 @@ class Server:
     groups_by_key: Mapping[tuple[int, str], frozenset[int]]
     """By version and the type of key that signed."""
 
+    falls: frozenset[Pair]
+    """(highest version on offer, version of the answer), where the answer was in a lower one: what becomes of who
+    offers more than the server speaks."""
+
     renegotiation: bool | None
     """Whether RFC 5746 was shown: by all answers below TLS 1.3, by none; ``None``: by some, or it was not asked."""
 
@@ -90,9 +94,20 @@ def server_of(seen: Observation) -> Server:
     refused = {version: evidence.refused_suites(version) for version in versions if version > 2}
     return Server(
         facts, any(hello.server_name is not None for hello in seen.hellos) or _session_named(seen), refused,
-        suite_choices, group_choices, by_key, shown.pop() if len(shown) == 1 else None, tuple(_leaves(seen)),
-        evidence.asked, evidence.ended,
+        suite_choices, group_choices, by_key, frozenset(_falls(seen, evidence.answers)),
+        shown.pop() if len(shown) == 1 else None, tuple(_leaves(seen)), evidence.asked, evidence.ended,
     )  # fmt: skip
+
+
+def _falls(seen: Observation, answers: Iterable[Hello]) -> Iterable[Pair]:
+    for hello in answers:
+        if hello.answered_version is not None and hello.answered_version < hello.version:
+            yield hello.version, hello.answered_version
+    # The session's library offers TLS 1.3 and everything below it.
+    named = {name: number for number, name in VERSION_NAMES.items()}
+    if seen.tls is not None and seen.tls.outcome == "completed" and seen.tls.version in named:
+        if named[seen.tls.version] < TLS_1_3:
+            yield TLS_1_3, named[seen.tls.version]
 
 
 def _session_named(seen: Observation) -> bool:
