@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from port995.policy.certificate import CertificateFacts, PublicKey
 from port995.policy.clients.catalogue import CertificateRules
 from port995.policy.clients.negotiation import model_of
 from port995.policy.clients.result import CANNOT, CONNECTS, UNKNOWN, ClientResult
@@ -144,7 +145,10 @@ def test_no_common_group(version: int) -> None:
 
 def test_finite_field_groups_are_none_of_ecdhe() -> None:
     one = dataclasses.replace(OLD, groups=(FFDHE2048,), suites=(ECDHE_RSA_128,))
-    assert outcome(model_of(one, server(spoken()))) == (CANNOT, "group")
+    taken = spoken(groups=(X25519, FFDHE2048))
+    assert outcome(model_of(one, server(taken))) == (CANNOT, "group")
+    two = dataclasses.replace(one, groups=(FFDHE2048, X25519))
+    assert model_of(two, server(dataclasses.replace(taken, group_order=""))).groups == (X25519,)
 
 
 def test_no_common_signature() -> None:
@@ -231,6 +235,14 @@ def test_no_common_group_while_one_is_not_settled(version: int) -> None:
     one = client(versions=(version,), groups=(P384,), suites=(AES128, ECDHE_RSA_128))
     found = model_of(one, server(spoken(version, all_groups=False)))
     assert outcome(found) == (UNKNOWN, "incomplete")
+
+
+def test_a_group_that_was_only_taken_with_the_other_type_of_key_is_not_settled() -> None:
+    taken = spoken(suites=(ECDHE_RSA_128,), groups=(P256,), all_groups=False)
+    two = facts(taken, keys=("RSA", "ECDSA"))
+    other = {(TLS12, "ECDSA"): frozenset([P256])}
+    assert outcome(model_of(OLD, server(facts=two, groups_by_key=other))) == (UNKNOWN, "incomplete")
+    assert model_of(OLD, server(facts=two, groups_by_key={(TLS12, "RSA"): frozenset([P256])})).outcome == CONNECTS
 
 
 def test_a_group_that_is_not_settled_is_named_where_it_may_be_chosen() -> None:
@@ -430,6 +442,21 @@ def test_what_it_finds_wrong_with_the_certificate(shown: dict[str, Any], words: 
     one = dataclasses.replace(OLD, certificates=RULES, signatures=(*OLD.signatures, PKCS1_SHA1))
     found = model_of(one, server(spoken(), leaves=(leaf(**shown),)))
     assert found.outcome == CONNECTS and list(found.certificate) == words
+
+
+def test_cas_below_the_root_are_judged_and_what_signed_itself_is_not() -> None:
+    weak = {"signature": "sha1WithRSAEncryption", "signature_hash": "sha1"}
+    one = dataclasses.replace(OLD, certificates=CertificateRules(0, ("sha1",)), signatures=(*OLD.signatures, PKCS1_SHA1))
+    root, below = (CertificateFacts("01", signature_hash="sha1", self_issued=itself) for itself in (True, False))
+    for issuers, words in (((root,), ()), ((below, root), ("signed with sha1",))):
+        shown = dataclasses.replace(leaf(**certificate(90)), issuers=issuers)
+        assert model_of(one, server(spoken(), leaves=(shown,))).certificate == words
+    alone = leaf(**certificate(90, self_issued=True, **weak))
+    assert model_of(one, server(spoken(), leaves=(alone,))).certificate == ()
+    short = CertificateFacts("02", key=PublicKey("RSA", 1024), self_issued=True)
+    bits = dataclasses.replace(one, certificates=CertificateRules(2048))
+    shown = dataclasses.replace(leaf(**certificate(90)), issuers=(short,))
+    assert model_of(bits, server(spoken(), leaves=(shown,))).certificate == ()
 
 
 def test_only_the_certificate_that_it_gets_is_judged() -> None:

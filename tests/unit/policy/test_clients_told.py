@@ -15,7 +15,7 @@ from port995.policy.clients.result import CANNOT, CONNECTS, UNKNOWN, ClientResul
 from port995.policy.clients.server import server_of
 from port995.policy.model import HostPlan, Intent
 from port995.policy.profile import Profile, read_profile
-from port995.probe.model import Hello, Observation
+from port995.probe.model import Hello, Observation, TlsSession
 from port995.probe.tls.certificate_key import key_of
 from port995.probe.tls.client_hello import digits
 
@@ -110,6 +110,33 @@ def test_names_are_told_apart() -> None:
     assert server_of(seen_12()).named
     nameless = tuple(dataclasses.replace(hello, server_name=None) for hello in only_12())
     assert not server_of(session(hellos=nameless, tls=None, pop3=None)).named
+
+
+def test_only_an_offer_of_everything_shows_what_comes_before_what() -> None:
+    """With few groups on offer another suite may only have been out of reach."""
+    first = only_12()[0]
+    assert server_of(seen_12()).suite_choices[TLS12]
+    few = dataclasses.replace(first, groups=digits((X25519,)))
+    assert not server_of(session(hellos=(few, *only_12()[1:-1], few), tls=None, pop3=None)).suite_choices[TLS12]
+    one_way = dataclasses.replace(first, signatures=digits((0x0403,)))
+    assert not server_of(session(hellos=(one_way, *only_12()[1:-1], one_way), tls=None, pop3=None)).suite_choices[TLS12]
+
+
+def test_secure_renegotiation_is_known_where_all_answers_agree() -> None:
+    hellos = only_12()
+    without = tuple(dataclasses.replace(hello, answer_extensions=()) for hello in hellos)
+    assert server_of(seen_12()).renegotiation is True
+    assert server_of(session(hellos=without, tls=None, pop3=None)).renegotiation is False
+    assert server_of(session(hellos=(*hellos[:-1], without[-1]), tls=None, pop3=None)).renegotiation is None
+
+
+def test_the_way_down_is_shown_by_answers_in_a_lower_version_and_by_the_session() -> None:
+    assert server_of(seen_12()).falls == frozenset()
+    made = dataclasses.replace(session().tls or TlsSession("eof"), version="TLSv1.2")
+    assert server_of(session(hellos=only_12(), tls=made)).falls == {(TLS13, TLS12)}
+    assert server_of(session(hellos=only_12())).falls == frozenset()
+    lower = dataclasses.replace(only_12()[0], suites=digits((0xC009,)), answered_version=0x0301, suite=0xC009)
+    assert (TLS12, 0x0301) in server_of(session(hellos=(lower, lower), tls=None, pop3=None)).falls
 
 
 # The check
