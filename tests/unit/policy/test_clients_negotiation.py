@@ -361,6 +361,8 @@ def test_the_rsa_key_exchange_with_a_client_that_lists_no_signature_of_rsa() -> 
     # Below TLS 1.2 too, where the client says what it would take in TLS 1.2; who speaks nothing newer says nothing.
     both = dataclasses.replace(one, versions=(TLS12, TLS10), suites=(RSA_CBC,))
     assert outcome(model_of(both, server(spoken(TLS10, suites=(RSA_CBC,))))) == (UNKNOWN, "signature")
+    signed = dataclasses.replace(both, suites=(ECDHE_RSA_CBC,))
+    assert outcome(model_of(signed, server(spoken(TLS10, suites=(ECDHE_RSA_CBC,))))) == (UNKNOWN, "signature")
     old = dataclasses.replace(one, versions=(TLS10,), suites=(RSA_CBC,))
     assert model_of(old, server(spoken(TLS10, suites=(RSA_CBC,)))).outcome == CONNECTS
 

@@ -135,6 +135,8 @@ def test_the_way_down_is_shown_by_answers_in_a_lower_version_and_by_the_session(
     made = dataclasses.replace(session().tls or TlsSession("eof"), version="TLSv1.2")
     assert server_of(session(hellos=only_12(), tls=made)).falls == {(TLS13, TLS12)}
     assert server_of(session(hellos=only_12())).falls == frozenset()
+    broken = dataclasses.replace(made, outcome="eof")
+    assert server_of(session(hellos=only_12(), tls=broken)).falls == frozenset()
     lower = dataclasses.replace(only_12()[0], suites=digits((0xC009,)), answered_version=0x0301, suite=0xC009)
     assert (TLS12, 0x0301) in server_of(session(hellos=(lower, lower), tls=None, pop3=None)).falls
 
