@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from .command.audit import audit
+from .command.clients import clients
 from .command.ending import show_tracebacks
 from .command.lab import lab
 from .command.listing import checks, gate, profiles
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (audit, scan, gate, checks, profiles):
+for command in (audit, scan, gate, checks, profiles, clients):
     app.command()(command)
 app.command(context_settings={"allow_interspersed_args": False})(lab)
 

@@ -238,7 +238,7 @@ def test_progress_is_for_terminals_only(tmp_path: Path) -> None:
     assert run.code == 1 and run.err == "" and "\x1b" not in run.out
 
 
-@pytest.mark.parametrize("command", ["audit", "scan", "gate", "checks", "profiles", "lab"])
+@pytest.mark.parametrize("command", ["audit", "scan", "gate", "checks", "profiles", "clients", "lab"])
 def test_every_command_explains_itself(command: str) -> None:
     run = port995(command, "--help")
     assert run.code == 0 and "Usage: port995" in run.out

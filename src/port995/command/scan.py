@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -19,6 +20,9 @@ from ..dns.journal import as_line
 from ..dns.model import Lookup
 from ..evidence.ask_dns import look_up_plan
 from ..evidence.begin import RequestError, questions_of
+from ..policy.clients.catalogue import clients
+from ..policy.clients.negotiation import model
+from ..policy.clients.result import clients_text
 from ..policy.dns_view import DnsSeen
 from ..policy.inventory import merge_targets
 from ..policy.judge import judge
@@ -209,7 +213,7 @@ def scan(
             at=datetime.datetime.now(datetime.UTC),
             dns=None if dns_plan is None else DnsSeen(dns_plan, tuple(lookups)),
         )
-        for line in page(aims[0].hosts[0], judgement, seen_so_far):
+        for line in page(aims[0].hosts[0], judgement, seen_so_far, _clients(seen_so_far)):
             say(line)
         if lookups:
             say("\n".join(["DNS", *(f"  {line_of_lookup(lookup)}" for lookup in lookups), ""]))
@@ -222,6 +226,12 @@ def scan(
     if dns_plan is not None:
         print(f"port995: {len(lookups)} DNS lookups, {unsaid} of them without an answer", file=sys.stderr)
     return int(Exit.INCOMPLETE if unseen or unsaid or summary.cancelled or summary.deadline_reached else Exit.PASSED)
+
+
+def _clients(observations: Sequence[Observation]) -> list[str]:
+    """What mail clients would get on the TLS port, modelled; nothing where no hello told of it."""
+    asked = next((seen for seen in observations if seen.service == "pop3s" and seen.hellos), None)
+    return clients_text([model(client, asked) for client in clients()]) if asked is not None else []
 
 
 def was_observed(seen: Observation) -> bool:

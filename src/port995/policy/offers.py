@@ -25,6 +25,7 @@ from ..probe.options import DEEP, GATE
 from ..probe.tls.cipher_suites import FAMILY_OTHER, SSLV2_CIPHERS, SUITES, CipherSuite, weaknesses
 from ..probe.tls.client_hello import (
     SSL_2,
+    TLS_1_0,
     TLS_1_1,
     TLS_1_2,
     TLS_1_3,
@@ -35,7 +36,7 @@ from ..probe.tls.client_hello import (
     write_hello,
 )
 from ..probe.tls.interrogation import GROUPS as GROUPS_WALKED
-from ..probe.tls.interrogation import ORDER
+from ..probe.tls.interrogation import MIXED, ORDER
 from ..probe.tls.interrogation import SIGNATURES as SIGNATURES_WALKED
 from ..probe.tls.interrogation import SUITES as SUITES_WALKED
 from ..probe.tls.named_groups import FFDHE, GROUPS, HYBRID, MLKEM, NamedGroup
@@ -137,7 +138,7 @@ def compile_offers(profile: Profile, depth: str = GATE) -> tuple[Question, ...]:
     if NO_NAME in asks:
         questions += _without_name(forbidden)
     if full:
-        questions = [_walked(question) for question in questions] + _in_reverse()
+        questions = [_walked(question) for question in questions] + _in_reverse() + _mixed()
     elif EXTRAS in asks:
         questions.append(_extras())
     questions += _experiments(asks if depth != DEEP else {FALLBACK, ALPN, TOLERANCE})
@@ -228,6 +229,18 @@ def _in_reverse() -> list[Question]:
         dataclasses.replace(_extras(ORDER), id="order-1.2", purpose=purpose),
         dataclasses.replace(newest, walk=ORDER, experiment=True),
     ]
+
+
+def _mixed() -> list[Question]:
+    """Whether clients that offer DHE too are answered by a server that takes none of it: one without parameters may
+    choose it all the same, and break off. Only an answer says something."""
+    asked = [
+        _below_13(f"mixed-{name}", f"suites of DHE behind those that are taken, TLS {name}", version, suites, ())
+        for name, version, suites in (
+            ("1.2", TLS_1_2, DHE_FAMILY), ("1.1", TLS_1_1, _old(DHE_FAMILY)), ("1.0", TLS_1_0, _old(DHE_FAMILY)),
+        )
+    ]  # fmt: skip
+    return [dataclasses.replace(question, walk=MIXED, experiment=True, marks=()) for question in asked]
 
 
 def _experiments(asks: Collection[str]) -> list[Question]:

@@ -11,6 +11,7 @@ from .check import CATEGORIES, Check
 from .checks import (
     certificate,
     cleartext,
+    clients,
     coverage,
     dns,
     groups,
@@ -33,7 +34,7 @@ from .checks import (
 
 MODULES = (
     coverage, port, tls, versions, suites, groups, signatures, handshake, tolerance, sessions, server_name, nodes,
-    cleartext, stls, certificate, pop3, pop3_extensions, sasl, login, dns,
+    cleartext, stls, certificate, pop3, pop3_extensions, sasl, login, dns, clients,
 )  # fmt: skip
 """The check files, in the order of a report: a file that is not listed here does not run."""
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from port995.policy.offers import compile_offers
 from port995.policy.profile import load_profile
-from port995.probe.model import Hello
+from port995.probe.model import Hello, Question
 from port995.probe.tls import exchange, interrogation
 from port995.probe.tls.client_hello import SSL_2, SSL_3, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, digits, numbers
 
@@ -461,3 +461,32 @@ def test_a_good_server_is_asked_each_question_of_a_profile_once(profile: str) ->
     assert ids(hellos)[0] == "control-1.2"
     assert [id_ for id_ in dict.fromkeys(ids(hellos)) if not id_.startswith("control")] == wanted
     assert heard.ended == ""
+
+
+# What is taken with something behind it that is not
+
+MIXED = dataclasses.replace(
+    question("mixed", TLS_1_2, (0x009E, 0x0033), groups=(0x001D,)), walk=interrogation.MIXED, experiment=True
+)
+
+
+def test_what_is_taken_is_offered_with_what_is_not_behind_it() -> None:
+    server = ScriptedServer((TLS_1_2,), (0xC02F, 0x0035))
+    hellos, _ = interrogate(ScriptedLine(server), [CONTROL, WEAK, MIXED])
+    (mixed,) = [hello for hello in hellos if hello.question == "mixed"]
+    taken = tuple(dict.fromkeys(hello.suite for hello in hellos if hello.suite is not None))
+    assert offered(mixed) == (*taken, 0x009E, 0x0033) and len(taken) == 2
+    assert mixed.suite in taken and mixed.experiment
+
+
+@pytest.mark.parametrize(
+    ("server", "asked"),
+    [
+        (ScriptedServer((TLS_1_2,), (0xC02F, 0x009E)), [CONTROL, question("dhe", TLS_1_2, (0x009E,)), MIXED]),
+        (ScriptedServer((TLS_1_1,), (0x0035,)), [OLD_CONTROL, MIXED]),
+    ],
+    ids=["some-of-it-is-taken", "the-version-is-not-spoken"],
+)
+def test_where_there_is_nothing_to_find_out_nothing_is_mixed(server: ScriptedServer, asked: list[Question]) -> None:
+    hellos, heard = interrogate(ScriptedLine(server), asked)
+    assert hellos and "mixed" not in ids(hellos) and heard.ended == ""

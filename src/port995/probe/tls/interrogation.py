@@ -37,11 +37,11 @@ GROUP_ALERTS = (10,)
 """unexpected_message: OpenJDK's word where no group of TLS 1.3 is common ("No common named group")."""
 ROUNDS = 2
 """Times that one offer is asked at the most."""
-SUITES, GROUPS, SIGNATURES, ORDER = "suites", "groups", "signatures", "order"
+SUITES, GROUPS, SIGNATURES, ORDER, MIXED = "suites", "groups", "signatures", "order", "mixed"
 """Words of `Question.walk`."""
 USUAL_13 = frozenset((0x1301, 0x1302, 0x1303))
 """While one of these is left, other groups are looked for at the same time; the rest is refused with all of them."""
-WALKS = ("", SUITES, GROUPS, SIGNATURES, ORDER)
+WALKS = ("", SUITES, GROUPS, SIGNATURES, ORDER, MIXED)
 WITH_EVERY_GROUP = "-every-group"
 """End of the id of a question that is asked with more groups."""
 MAX_CHUNK = 60
@@ -224,6 +224,8 @@ class Interrogation:
     async def _pursue(self, question: Question, version: int) -> None:
         if question.walk == ORDER:
             await self._in_reverse(question, version)
+        elif question.walk == MIXED:
+            await self._mixed(question, version)
         elif question.walk:
             await self._enumerate(question, version)
         else:
@@ -281,6 +283,14 @@ class Interrogation:
         turned = dataclasses.replace(question, groups=digits(groups or numbers(question.groups)))
         offered = [one for one in numbers(question.suites) if one in taken.suites]
         await self._say(turned, version, tuple(reversed(offered)))
+
+    async def _mixed(self, question: Question, version: int) -> None:
+        """Offer what was taken, and the question's suites behind it, of which none was: a server that chooses one of
+        them and can't carry it out would break off."""
+        taken = self._taken.get((version, question.server_name))
+        suites = numbers(question.suites)
+        if taken is not None and taken.suites and not set(taken.suites) & set(suites):
+            await self._say(question, version, (*taken.suites, *suites))
 
     async def _walk(self, question: Question, version: int) -> None:
         """Offer the suites until the server refuses, or nothing new could be shown any more."""
