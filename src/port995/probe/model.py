@@ -293,7 +293,8 @@ class Question:
 
     walk: str = ""
     """What to go through until nothing more is taken: ``suites``, ``groups`` or ``signatures``; each that was chosen is
-    left out of the next offer. ``order``: what was taken, once, in reverse. Empty: ask for what `marks` say."""
+    left out of the next offer. ``order``: what was taken, once, in reverse. ``mixed``: what was taken with the suites
+    of the question behind it, once, where none of them was. Empty: ask for what `marks` say."""
 
     extras: bool = False
     """Whether compression, an OCSP staple, SCTs, encrypt-then-MAC and session tickets are offered too."""
