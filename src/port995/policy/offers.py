@@ -138,7 +138,7 @@ def compile_offers(profile: Profile, depth: str = GATE) -> tuple[Question, ...]:
     if NO_NAME in asks:
         questions += _without_name(forbidden)
     if full:
-        questions = [_walked(question) for question in questions] + _in_reverse() + _mixed()
+        questions = [walked for question in questions for walked in _walked(question)] + _in_reverse() + _mixed()
     elif EXTRAS in asks:
         questions.append(_extras())
     questions += _experiments(asks if depth != DEEP else {FALLBACK, ALPN, TOLERANCE})
@@ -199,18 +199,24 @@ _WALKS = {
 """Questions of which the depth full goes through all there is."""
 
 
-def _walked(question: Question) -> Question:
-    """The question of the depth full in place of the one that a gate asks."""
+def _walked(question: Question) -> list[Question]:
+    """The questions of the depth full in place of the one that a gate asks."""
     walk = _WALKS.get(question.id, "")
+    purpose = question.purpose.replace("that must not be", "that are taken")
     if walk == GROUPS_WALKED:
         groups = tuple(group.number for group in GROUPS) if question.version == TLS_1_3 else GROUPS_12
-        purpose = question.purpose.replace("that must not be", "that are taken")
-        return dataclasses.replace(question, groups=digits(groups), walk=walk, purpose=purpose)
+        return [dataclasses.replace(question, groups=digits(groups), walk=walk, purpose=purpose)]
     if walk == SIGNATURES_WALKED:
-        signatures = dict.fromkeys((*WEAK_SIGNATURES, *ALL_SIGNATURES))
-        purpose = question.purpose.replace("that must not be", "that are taken")
-        return dataclasses.replace(question, signatures=digits(tuple(signatures)), walk=walk, purpose=purpose)
-    return dataclasses.replace(question, walk=walk) if walk else question
+        # For each type of key by itself: a server that has chosen a suite of one finds no signature of the other.
+        signatures = digits(tuple(dict.fromkeys((*WEAK_SIGNATURES, *ALL_SIGNATURES))))
+        return [
+            dataclasses.replace(
+                question, id=f"{question.id}-{key.lower()}", suites=digits(_numbers(ephemeral(key))), only_key=key,
+                signatures=signatures, walk=walk, purpose=f"{purpose}, {key} certificate",
+            )
+            for key in KEY_TYPES
+        ]  # fmt: skip
+    return [dataclasses.replace(question, walk=walk) if walk else question]
 
 
 def _extras(walk: str = "") -> Question:
