@@ -458,12 +458,16 @@ def test_the_key_is_read_from_the_certificate_octet_by_octet() -> None:
 
 
 def test_dnssec_state_is_told() -> None:
-    assert status_of(verdict(), "DNS-004") == "pass"
     insecure = verdict(ad=False)
-    assert status_of(insecure, "DNS-004") == "fail"
+    for judgement, status, state in (
+        (verdict(), "pass", "secure, AD set by 127.0.0.1:53"),
+        (insecure, "fail", "insecure, no AD from 127.0.0.1:53"),
+        (verdict(ad=False, root=False), "not_tested", "unknown, no AD from 127.0.0.1:53"),
+        (verdict(dns=REMOTE), "not_tested", "unknown, AD set by"),
+    ):
+        assert status_of(judgement, "DNS-004") == status
+        assert f" {state}" in result_of(judgement, "DNS-004").message
     assert result_of(insecure, "DNS-004").severity is Severity.INFO
-    assert status_of(verdict(ad=False, root=False), "DNS-004") == "not_tested"
-    assert status_of(verdict(dns=REMOTE), "DNS-004") == "not_tested"
     assert status_of(verdict(said(TLSA, "TLSA", "servfail", ad=False)), "DNS-004") == "not_tested"
 
 
