@@ -101,11 +101,18 @@ class DnsView:
         return f"no AD from {lookup.resolver}, which is not seen to validate"
 
     def leads_to(self, record: Srv) -> Led:
-        """Where an SRV record leads: matched by its host's name, else by its host's addresses."""
+        """Where an SRV record leads: matched by its host's name or by its host's addresses.
+
+        The name alone does not do where an endpoint has a public address that the name has not: several hosts may have
+        one server name, and not all of them stand behind it.
+        """
         lookups = [self.find(record.target, kind) for kind in ("A", "AAAA")]
         addresses = [address for lookup in lookups if lookup is not None for address in lookup.addresses]
         settled = all(lookup is not None and lookup.definite for lookup in lookups)
-        there = [one for key in (record.target, *map(_plain, addresses)) for one in self._at.get(key, ())]
+        own = set(map(_plain, addresses))
+        there = [one for key in (record.target, *sorted(own)) for one in self._at.get(key, ())]
+        if settled and own:
+            there = [(host, endpoint) for host, endpoint in there if not _is_elsewhere(endpoint, own)]
         found = {
             (host.name, endpoint.label): (host, endpoint)
             for host, endpoint in there
@@ -129,6 +136,12 @@ def _keys(endpoint: Endpoint) -> Iterable[str]:
     """What an endpoint is found by: its names, and its address."""
     names = [name for target in endpoint.targets for name in names_of(target)]
     return dict.fromkeys([*names, *([_plain(endpoint.address)] if endpoint.address else [])])
+
+
+def _is_elsewhere(endpoint: Endpoint, addresses: set[str]) -> bool:
+    """Whether an endpoint has a public address that is none of these; a private one may have a public side."""
+    address = _plain(endpoint.address or "")
+    return bool(endpoint.address) and address not in addresses and ipaddress.ip_address(address).is_global
 
 
 def _plain(address: str) -> str:

@@ -214,6 +214,26 @@ def test_a_closed_host_is_found_by_the_records_of_another_hosts_domain(by_name: 
     assert status_of(without, "DNS-001", "mx") == "pass"
 
 
+def test_of_hosts_with_one_server_name_those_count_that_the_name_leads_to() -> None:
+    """Public addresses: of a private one the DNS may know another side."""
+    plan = [HostPlan("mx", Intent.SERVE, domains=(DOMAIN,)), HostPlan("old", Intent.CLOSED)]
+    serving, old = target(address="203.0.114.1"), target(("old",), "203.0.114.2")
+    seen = [session(serving), companion(serving)]
+    seen += [unanswered(CLOSED, old, source=source) for source in BOTH]
+    seen += [refused_companion(old, source=source) for source in BOTH]
+    options: dict[str, Any] = {"plan": plan, "targets": [serving, old], "seen": seen}
+    one = said(NAME, "A", addresses=("203.0.114.1",))
+    both = said(NAME, "A", addresses=("203.0.114.1", "203.0.114.2"))
+    judgement = verdict(srv(HERE), one, **options)
+    assert (status_of(judgement, "DNS-001", "mx"), status_of(judgement, "DNS-001", "old")) == ("pass", "not_applicable")
+    judgement = verdict(srv(HERE), both, **options)
+    assert (status_of(judgement, "DNS-001", "mx"), status_of(judgement, "DNS-001", "old")) == ("fail", "fail")
+    moved = verdict(srv(HERE), said(NAME, "A", addresses=("203.0.114.9",)), **options)
+    assert status_of(moved, "DNS-001", "mx") == "not_tested", "the name leads to a server that nobody looked at"
+    unknown = verdict(srv(HERE), said(NAME, "A", "timeout"), **options)
+    assert status_of(unknown, "DNS-001", "old") == "fail"
+
+
 @pytest.mark.parametrize(
     ("side", "record", "status"),
     [
@@ -458,12 +478,16 @@ def test_the_key_is_read_from_the_certificate_octet_by_octet() -> None:
 
 
 def test_dnssec_state_is_told() -> None:
-    assert status_of(verdict(), "DNS-004") == "pass"
     insecure = verdict(ad=False)
-    assert status_of(insecure, "DNS-004") == "fail"
+    for judgement, status, state in (
+        (verdict(), "pass", "secure, AD set by 127.0.0.1:53"),
+        (insecure, "fail", "insecure, no AD from 127.0.0.1:53"),
+        (verdict(ad=False, root=False), "not_tested", "unknown, no AD from 127.0.0.1:53"),
+        (verdict(dns=REMOTE), "not_tested", "unknown, AD set by"),
+    ):
+        assert status_of(judgement, "DNS-004") == status
+        assert f" {state}" in result_of(judgement, "DNS-004").message
     assert result_of(insecure, "DNS-004").severity is Severity.INFO
-    assert status_of(verdict(ad=False, root=False), "DNS-004") == "not_tested"
-    assert status_of(verdict(dns=REMOTE), "DNS-004") == "not_tested"
     assert status_of(verdict(said(TLSA, "TLSA", "servfail", ad=False)), "DNS-004") == "not_tested"
 
 

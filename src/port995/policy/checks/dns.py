@@ -361,7 +361,7 @@ def _authenticated(view: DnsView, name: str, type_: str) -> Finding:
         return _unsettled(why)
     expected = "answers that a resolver that is believed has authenticated"
     words, state = view.state_words(lookup), view.state(lookup)
-    message = f"{name} {type_}: {words}"
+    message = f"{name} {type_}: {state}, {words}"
     evidence = (f"{name} {type_} {lookup.outcome}: {words}",)
     if state == SECURE:
         return Finding(Status.PASS, message, expected, words, evidence)

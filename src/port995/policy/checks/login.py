@@ -106,7 +106,7 @@ def mailbox_answers(subject: EndpointSubject, seen: Observation) -> Finding:
         wrong.append(f"the answer to {(box.ended_in or '').upper()} is not as RFC 1939 has it")
     if box.messages is not None and box.list_messages not in (None, box.messages):
         wrong.append(f"STAT counts {box.messages} messages and LIST {box.list_messages}")
-    if box.uidl_messages is not None and box.uidl_messages != box.list_messages is not None:
+    if box.uidl_messages is not None and box.list_messages not in (None, box.uidl_messages):
         wrong.append(f"LIST counts {box.list_messages} messages and UIDL {box.uidl_messages}")
     if box.uidl_unique is False:
         wrong.append("UIDL gives no id of its own to each message")
