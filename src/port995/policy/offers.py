@@ -194,7 +194,7 @@ _WALKS = {
     "suites-ecdhe-rsa": SUITES_WALKED, "suites-dhe": SUITES_WALKED, "suites-1.3": SUITES_WALKED,
     "groups-rsa": GROUPS_WALKED, "groups-ecdsa": GROUPS_WALKED, "groups-ecdsa-alone": GROUPS_WALKED,
     "groups-1.3": GROUPS_WALKED,
-    "signatures-1.2": SIGNATURES_WALKED,
+    "signatures-rsa-alone": SIGNATURES_WALKED, "signatures-ecdsa-alone": SIGNATURES_WALKED,
 }  # fmt: skip
 """Questions of which the depth full goes through all there is."""
 
@@ -207,15 +207,8 @@ def _walked(question: Question) -> list[Question]:
         groups = tuple(group.number for group in GROUPS) if question.version == TLS_1_3 else GROUPS_12
         return [dataclasses.replace(question, groups=digits(groups), walk=walk, purpose=purpose)]
     if walk == SIGNATURES_WALKED:
-        # For each type of key by itself: a server that has chosen a suite of one finds no signature of the other.
         signatures = digits(tuple(dict.fromkeys((*WEAK_SIGNATURES, *ALL_SIGNATURES))))
-        return [
-            dataclasses.replace(
-                question, id=f"{question.id}-{key.lower()}", suites=digits(_numbers(ephemeral(key))), only_key=key,
-                signatures=signatures, walk=walk, purpose=f"{purpose}, {key} certificate",
-            )
-            for key in KEY_TYPES
-        ]  # fmt: skip
+        return [dataclasses.replace(question, signatures=signatures, walk=walk, purpose=purpose)]
     return [dataclasses.replace(question, walk=walk) if walk else question]
 
 
@@ -333,9 +326,9 @@ def _signatures(forbidden: Collection[str]) -> list[Question]:
     """Alone, and before all others: a server that looks for its certificate's own signature in the list (OpenJDK)
     refuses who offers only weak ones, and a server that goes by its own order prefers good ones where there are any.
 
-    Over DHE only where a suite of it was taken, if suites of it were asked about."""
+    For each type of key by itself: a server that has chosen a suite of one may refuse for want of a signature of it,
+    though it would sign with the other. Over DHE only where a suite of it was taken, if those were asked about."""
     what = "signatures that must not be, TLS 1.2"
-    elliptic = [suite for key in KEY_TYPES for suite in ephemeral(key)]
     over_dhe = dataclasses.replace(
         _below_13("signatures-dhe", f"{what}, DHE", TLS_1_2, SIGNED_DHE, ()),
         only_shown=DHE if DHE in forbidden else "",
@@ -347,7 +340,7 @@ def _signatures(forbidden: Collection[str]) -> list[Question]:
         )
         for key in KEY_TYPES
     ]
-    alone = [_below_13("signatures-1.2", what, TLS_1_2, elliptic, ()), over_dhe]
+    alone = [*(dataclasses.replace(question, id=f"{question.id}-alone") for question in per_key), over_dhe]
     first = [*per_key, dataclasses.replace(over_dhe, id="signatures-dhe-first")]
     return [
         *(dataclasses.replace(question, signatures=digits(WEAK_SIGNATURES)) for question in alone),

@@ -36,8 +36,8 @@ MOST_OF_VERSIONS_AND_SUITES = 10
 whom SSLv2 makes hang up. TLS 1.1 and below cost three and not one since a server with a gap in its versions refuses
 a hello in the gap although it speaks what is below."""
 
-MOST_OF_GROUPS, MOST_OF_SIGNATURES, MOST_OF_KEYS = 2, 2, 1
-"""Two for signatures: weak ones alone, which OpenJDK refuses for its certificate's sake, and before good ones, where a
+MOST_OF_GROUPS, MOST_OF_SIGNATURES, MOST_OF_KEYS = 2, 3, 1
+"""Three for signatures: whether there is the other type of key (shared with groups), weak ones alone, which OpenJDK refuses for its certificate's sake, and before good ones, where a
 server that goes by its own order prefers a good one."""
 LOG_LIMIT = 20.0
 """Seconds a log gets to catch up with the connections."""

@@ -93,7 +93,7 @@ def test_two_ends_without_an_answer_between_prove_nothing() -> None:
         ("suites_1_3", taken(0xC0B4, 0x0304), "CIPH-001"),
         ("groups_1_3", taken(0x1301, 0x0304, group=0x0013), "GRP-001"),
         (f"groups_{KEY.lower()}", taken(0xC02B, group=0x0013), "GRP-001"),
-        ("signatures_1_2", taken(0xC02B, signature=0x0201), "SIG-001"),
+        ("signatures_ecdsa_alone", taken(0xC02B, signature=0x0201), "SIG-001"),
     ],
 )
 def test_one_answer_is_enough_for_a_fail(question: str, answer: dict[str, Any], check: str) -> None:
@@ -226,7 +226,7 @@ def test_a_server_that_prefers_its_certificates_group_is_said_to() -> None:
 
 
 def test_one_that_ignores_the_list_of_signatures_is_not_tested() -> None:
-    assert statuses(with_hellos(good(signatures_1_2=taken(0xC02B, signature=0x0403))))["SIG-001"] == "not_tested"
+    assert statuses(with_hellos(good(signatures_ecdsa_alone=taken(0xC02B, signature=0x0403))))["SIG-001"] == "not_tested"
 
 
 def test_a_vantage_that_missed_a_canary_may_find_faults_and_not_their_absence() -> None:
@@ -280,7 +280,7 @@ SERVERS = {
     "SSLv2": good(ssl2=taken(0x010080, 0x0002)),
     "CBC": good(suites_ecdhe_rsa=taken(0xC013)),
     "weak group": good(groups_1_3=taken(0x1301, 0x0304, group=0x0013)),
-    "weak signature": good(signatures_1_2=taken(0xC02B, signature=0x0201)),
+    "weak signature": good(signatures_ecdsa_alone=taken(0xC02B, signature=0x0201)),
 }
 LOSSES: dict[str, dict[str, Any] | None] = {
     "removed": None,
@@ -335,7 +335,7 @@ def test_a_server_of_tls_1_3_alone_can_pass(times: int) -> None:
     assert set(found.values()) == {"pass"}, found
 
 
-@pytest.mark.parametrize("question", [f"groups-{KEY.lower()}", "groups-1.3", "signatures-1.2"])
+@pytest.mark.parametrize("question", [f"groups-{KEY.lower()}", "groups-1.3", f"signatures-{KEY.lower()}-alone"])
 def test_suites_that_were_offered_with_little_are_not_refused_with_it(question: str) -> None:
     """Refused with weak groups or weak signatures alone, they may be taken with good ones."""
     hellos = good()

@@ -82,7 +82,7 @@ def test_who_takes_no_dhe_is_not_asked_for_its_signatures() -> None:
 
 def test_weak_signatures_may_be_asked_about_in_several_offers() -> None:
     hellos = good_hellos(LEAF)
-    position = next(n for n, hello in enumerate(hellos) if hello.question == "signatures-1.2")
+    position = next(n for n, hello in enumerate(hellos) if hello.question == "signatures-ecdsa-alone")
     whole = hellos[position]
     suites = numbers(whole.suites)
     halves = [dataclasses.replace(whole, suites=digits(part)) for part in (suites[::2], suites[1::2])]

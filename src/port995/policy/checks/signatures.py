@@ -7,7 +7,7 @@ from ...probe.model import Hello, Observation
 from ...probe.tls.client_hello import SSL_3, TLS_1_0, TLS_1_1, TLS_1_2, VERSION_NAMES, numbers
 from ...probe.tls.signature_schemes import SCHEMES, name_of
 from ..belief import Evidence
-from ..check import SIGNATURES, VERSIONS, endpoint_check
+from ..check import KEYS, SIGNATURES, VERSIONS, endpoint_check
 from ..hello import APPLIES, each_hello, hello_words, refusal_words, unproven
 from ..model import Severity, Status
 from ..session import not_tested
@@ -20,7 +20,7 @@ BY_KEY = tuple(frozenset(suite.number for suite in ephemeral(key)) for key in KE
 SIGNED = frozenset[int]().union(*BY_KEY)
 SIGNED_BY_DHE = frozenset(suite.number for suite in SIGNED_DHE)
 BELOW_12 = (SSL_3, TLS_1_0, TLS_1_1)
-ALONE = ("signatures-1.2", "signatures-dhe")
+ALONE = ("signatures-rsa-alone", "signatures-ecdsa-alone", "signatures-dhe")
 QUESTIONS = (*ALONE, "signatures-rsa", "signatures-ecdsa", "signatures-dhe-first")
 
 
@@ -33,7 +33,7 @@ QUESTIONS = (*ALONE, "signatures-rsa", "signatures-ecdsa", "signatures-dhe-first
     remediation="Raise the security level of the server's TLS library (OpenSSL: SECLEVEL 1 or above).",
     references=("RFC 9155", "RFC 9325 section 4.3", "CVE-2015-7575 (SLOTH)"),
     applies=APPLIES,
-    asks=(SIGNATURES, VERSIONS),
+    asks=(SIGNATURES, KEYS, VERSIONS),
 )
 @each_hello("TLSv1.2 signature", "alert", "eof")
 def weak_signatures(subject: EndpointSubject, seen: Observation, evidence: Evidence) -> Finding:
@@ -66,7 +66,8 @@ def weak_signatures(subject: EndpointSubject, seen: Observation, evidence: Evide
             Status.PASS, f"weak signatures were refused in TLS 1.2 {seen_from(seen)}", expected, "refused",
             refusal_words(evidence, QUESTIONS),
         )  # fmt: skip
-    other = next((hello for hello in evidence.answers if hello.question in ALONE), None)
+    only_weak = (h for h in evidence.answers if h.question in ALONE and set(numbers(h.signatures)) <= WEAK)
+    other = next(only_weak, None)
     if other is not None:
         heard = name_of(other.signature) if other.signature is not None else "a signature that was not read"
         words = f"offered only weak signatures, the server answered with {heard}: it does not heed the list"
