@@ -697,4 +697,63 @@ DNS = (
     ),
 )  # fmt: skip
 
-MUTANTS = (*SEEING, *JUDGING, *BELIEVING, *TELLING, *PLAYBOOK, *DNS)
+LOGGING_IN = (
+    Mutant(
+        "password-to-an-impostor",
+        "src/port995/probe/credentials.py",
+        "        context.verify_mode = ssl.CERT_REQUIRED\n        context.check_hostname = True\n",
+        "        context.check_hostname = False\n        context.verify_mode = ssl.CERT_NONE\n",
+        "a password goes to whoever answers",
+        ("tests/unit/probe/test_pop3_login.py",),
+    ),
+    Mutant(
+        "password-to-another-name",
+        "src/port995/probe/credentials.py",
+        "        context.check_hostname = True\n",
+        "        context.check_hostname = False\n",
+        "a password goes to any server of the same CA",
+        ("tests/unit/probe/test_pop3_login.py",),
+    ),
+    Mutant(
+        "wrong-password-again",
+        "src/port995/probe/pop3_login.py",
+        "                    self._spent[credential] = ",
+        "                    _forgotten = ",
+        "a wrong password is tried on each host",
+        ("tests/unit/probe/test_pop3_login.py",),
+    ),
+    Mutant(
+        "quit-deletes",
+        "src/port995/probe/mailbox.py",
+        '        return same and self._seen.rset == "+OK"\n',
+        "        return True\n",
+        "QUIT is said though RSET did not bring the message back",
+        ("tests/unit/probe/test_pop3_login.py",),
+    ),
+    Mutant(
+        "refusal-is-kept-as-it-was-said",
+        "src/port995/probe/pop3_login.py",
+        'self._code = "" if code is None else code[1].decode("ascii").upper()',
+        'self._code = reply.decode("latin-1")',
+        "a server that says the password back writes it into the journal",
+        ("tests/unit/probe/test_pop3_login.py",),
+    ),
+    Mutant(
+        "login-that-was-not-tried-works",
+        "src/port995/policy/checks/login.py",
+        '    if missing or not offered or any(login.outcome != "logged-in" for login in seen.logins):\n',
+        "    if missing or not offered:\n",
+        "a login that nobody made has worked",
+        ("tests/unit/policy/test_login.py",),
+    ),
+    Mutant(
+        "pipelining-is-believed",
+        "src/port995/policy/checks/pop3_extensions.py",
+        '    if extras.pipelining != "obeyed":\n',
+        '    if extras.pipelining == "incomplete":\n',
+        "what was not asked is obeyed",
+        ("tests/unit/policy/test_pop3_extensions.py",),
+    ),
+)
+
+MUTANTS = (*SEEING, *JUDGING, *BELIEVING, *TELLING, *PLAYBOOK, *DNS, *LOGGING_IN)

@@ -112,7 +112,7 @@ def test_all_three_ways_and_the_mailbox(dovecot: Dovecot, tmp_path: Path) -> Non
 def test_a_wrong_password_is_one_attempt(dovecot: Dovecot, tmp_path: Path) -> None:
     before = dovecot.log.count("auth failed")
     report = audit(dovecot, tmp_path, "wrong-horse", *LOGINS)
-    assert statuses(report, "AUTH")["AUTH-001"] == "fail" and report["code"] == 1
+    assert statuses(report, "AUTH")["AUTH-001"] == "fail" and report["code"] == 1, report["printed"] + dovecot.log
     assert journal(tmp_path)["logins"][0]["code"] in ("AUTH", "")
     assert dovecot.log.count("auth failed") - before == 1, dovecot.log
     assert "auth failed, 1 attempts" in dovecot.log
