@@ -209,6 +209,7 @@ class _Visit(Line):
             return
         if self._service == POP3S:
             await self._inside_tls(stream, greeted=False)
+            self.close(stream)
             await self._ask_ntlm()
             await self._log_in()
         elif await self._clear_text(stream):

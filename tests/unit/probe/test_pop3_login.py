@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import datetime
 import json
 import re
 from pathlib import Path
@@ -71,6 +72,14 @@ def test_each_way_that_is_offered_works_over_a_connection_of_its_own(pki: Pki) -
     assert mail.sessions == 4 and mail.deleted == [] and seen.logins_ended == ""
     words = [line.split()[0] for line in mail.said]
     assert b"DELE" not in words and words.count(b"PASS") == 1 and words.count(b"QUIT") == 4
+
+
+def test_one_connection_is_open_at_a_time(pki: Pki) -> None:
+    seen = visited(Mail(), pki)
+    began = [datetime.datetime.fromisoformat(one.started).timestamp() for one in seen.connections]
+    assert len(began) == 4
+    for number, one in enumerate(seen.connections[:-1]):
+        assert began[number] + one.seconds <= began[number + 1] + 0.01
 
 
 @pytest.mark.parametrize(
