@@ -14,6 +14,9 @@ import datetime
 import re
 
 from .certificate import CertificateFacts, one_line, read_certificate, timestamp
+from .crl import NO_CRLS, Crls
+from .extensions import Extensions, extensions_of
+from .issuing import Issuing, is_self_signed, issuing
 from .libraries import oid, verification, x509
 from .model import Status
 from .trust import Anchors
@@ -51,19 +54,62 @@ class Trust:
     The memory is of pure functions, so it never changes an answer.
     """
 
-    def __init__(self, anchors: Anchors, at: datetime.datetime) -> None:
+    def __init__(self, anchors: Anchors, at: datetime.datetime, crls: Crls = NO_CRLS) -> None:
         self.anchors = anchors
         self.at = at
+        self.crls = crls
         self._store: verification.Store | None = None
         self._facts: dict[str, CertificateFacts] = {}
         self._paths: dict[tuple[str, ...], PathResult] = {}
         self._deviations: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._extensions: dict[str, Extensions] = {}
+        self._self_signed: dict[str, bool] = {}
+        self._issuers: dict[tuple[str, ...], tuple[tuple[x509.Certificate, ...], bool]] = {}
+        self._known = frozenset(anchors.certificates)
 
     def facts(self, text: str) -> CertificateFacts:
         """Facts of a certificate given as base64 of its DER."""
         if text not in self._facts:
             self._facts[text] = read_certificate(text)
         return self._facts[text]
+
+    def extensions(self, text: str) -> Extensions:
+        """Extensions of a certificate that can be read, given as base64 of its DER."""
+        if text not in self._extensions:
+            certificate = self.facts(text).certificate
+            self._extensions[text] = (
+                Extensions(problem="it can't be parsed") if certificate is None else extensions_of(certificate)
+            )
+        return self._extensions[text]
+
+    def is_self_signed(self, text: str) -> bool:
+        """Whether a certificate given as base64 of its DER is signed with its own key: an anchor, or meant as one."""
+        if text not in self._self_signed:
+            certificate = self.facts(text).certificate
+            self._self_signed[text] = certificate is not None and is_self_signed(certificate)
+        return self._self_signed[text]
+
+    def issuers(self, chain: tuple[str, ...]) -> tuple[tuple[x509.Certificate, ...], bool]:
+        """The CA certificates above a leaf, and whether they end in an anchor: those of the path, or, where the
+        verifier refuses it, those that certify each other by name and signature."""
+        if chain not in self._issuers:
+            path = self.path(chain)
+            self._issuers[chain] = (path.chain[1:], True) if path.status is Status.PASS else self._linked(chain)
+        return self._issuers[chain]
+
+    def _linked(self, chain: tuple[str, ...]) -> tuple[tuple[x509.Certificate, ...], bool]:
+        current = self.facts(chain[0]).certificate if chain else None
+        sent = [c for text in chain[1:MAX_SENT] if (c := self.facts(text).certificate) is not None]
+        found: list[x509.Certificate] = []
+        while current is not None and len(found) <= MAX_DEPTH:
+            if current in self._known:
+                return tuple(found), True
+            candidates = (*(c for c in self.anchors.certificates if c.subject == current.issuer), *sent)
+            parent = next((c for c in candidates if issuing(current, c) is Issuing.YES and c not in found), None)
+            if parent is not None:
+                found.append(parent)
+            current = parent
+        return tuple(found), False
 
     def path(self, chain: tuple[str, ...]) -> PathResult:
         """Path of a chain as sent (leaf first, base64 of DER) to an anchor."""
@@ -98,7 +144,7 @@ class Trust:
 
     def is_anchor(self, facts: CertificateFacts) -> bool:
         """Whether this very certificate is a trust anchor."""
-        return facts.certificate is not None and facts.certificate in self.anchors.certificates
+        return facts.certificate is not None and facts.certificate in self._known
 
     def _find(self, chain: tuple[str, ...]) -> PathResult:
         if not chain:
@@ -161,6 +207,11 @@ class Trust:
             what = re.sub(r"AlgorithmIdentifier.*params: (\w+).*", r"\1", reason)
             return PathResult(
                 Status.NOT_TESTED, f"the verifier does not judge an algorithm on the path ({what})", (), clock, clamped
+            )
+        if "constraint" in reason and ("unsupported" in reason or "malformed" in reason):
+            # A form of name constraints that it does not read: POP3S-CERT-016 does.
+            return PathResult(
+                Status.NOT_TESTED, f"the verifier does not judge the name constraints ({reason})", (), clock, clamped
             )
         if leaf.self_issued:
             return PathResult(Status.FAIL, "the certificate is self-signed and no trust anchor", (), clock, clamped)
