@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .certificate import one_line, timestamp
+from .extensions import Extensions
 from .libraries import hashes, serialization, x509
 from .model import Status
 
@@ -143,7 +144,7 @@ def read_crls(pem: bytes, sources: Sequence[str]) -> Crls:
 def revocation_of(
     certificate: x509.Certificate,
     issuer: x509.Certificate,
-    points: Sequence[str],
+    extensions: Extensions,
     is_ca: bool,
     crls: Crls,
     at: datetime.datetime,
@@ -151,10 +152,15 @@ def revocation_of(
     """What the lists say of a certificate.
 
     :param issuer: the certificate of its issuer on the path that was found
-    :param points: the certificate's own CRL distribution points
+    :param extensions: the certificate's own
     :param is_ca: it is a CA's, not a server's
     :param at: the clock of the judgement
     """
+    if extensions.problem:
+        return Revocation(Status.NOT_TESTED, f"which CRL is about it can't be told: {extensions.problem}")
+    if extensions.crl_by_others:
+        return Revocation(Status.NOT_TESTED, "it names a CRL of another issuer (cRLIssuer), which is not looked into")
+    points = extensions.crl_points
     lists = crls.by_issuer.get(certificate.issuer.public_bytes(), ())
     if not lists:
         where = f" (it names {points[0]!a})" if points else ""

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import re
 
 from .certificate import CertificateFacts, one_line, read_certificate, timestamp
-from .crl import NO_CRLS, Crls
+from .crl import NO_CRLS, Crls, Revocation, revocation_of
 from .extensions import Extensions, extensions_of
 from .issuing import Issuing, is_self_signed, issuing
 from .libraries import oid, verification, x509
@@ -62,7 +63,9 @@ class Trust:
         self._facts: dict[str, CertificateFacts] = {}
         self._paths: dict[tuple[str, ...], PathResult] = {}
         self._deviations: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self._extensions: dict[str, Extensions] = {}
+        self._extensions: dict[x509.Certificate, Extensions] = {}
+        self._roots: dict[x509.Certificate, Issuing] = {}
+        self._revoked: dict[tuple[str, ...], tuple[Revocation, ...]] = {}
         self._self_signed: dict[str, bool] = {}
         self._issuers: dict[tuple[str, ...], tuple[tuple[x509.Certificate, ...], bool]] = {}
         self._known = frozenset(anchors.certificates)
@@ -75,12 +78,33 @@ class Trust:
 
     def extensions(self, text: str) -> Extensions:
         """Extensions of a certificate that can be read, given as base64 of its DER."""
-        if text not in self._extensions:
-            certificate = self.facts(text).certificate
-            self._extensions[text] = (
-                Extensions(problem="it can't be parsed") if certificate is None else extensions_of(certificate)
+        certificate = self.facts(text).certificate
+        return Extensions(problem="it can't be parsed") if certificate is None else self.extensions_of(certificate)
+
+    def extensions_of(self, certificate: x509.Certificate) -> Extensions:
+        """Extensions of a certificate."""
+        if certificate not in self._extensions:
+            self._extensions[certificate] = extensions_of(certificate)
+        return self._extensions[certificate]
+
+    def root_above(self, anchor: x509.Certificate) -> Issuing:
+        """Whether another of the anchors issued this one, which is then no root but an intermediate certificate."""
+        if anchor not in self._roots:
+            others = [c for c in self.anchors.certificates if c.subject == anchor.issuer and c != anchor]
+            answers = [] if is_self_signed(anchor) else [issuing(anchor, one) for one in others]
+            told = next((one for one in (Issuing.YES, Issuing.UNTOLD) if one in answers), Issuing.NO)
+            self._roots[anchor] = told
+        return self._roots[anchor]
+
+    def revocation(self, chain: tuple[str, ...]) -> tuple[Revocation, ...]:
+        """What the run's CRLs say of each certificate on the path of a chain but the anchor, the leaf first."""
+        if chain not in self._revoked:
+            path = self.path(chain).chain
+            self._revoked[chain] = tuple(
+                revocation_of(child, parent, self.extensions_of(child), bool(index), self.crls, self.at)
+                for index, (child, parent) in enumerate(itertools.pairwise(path))
             )
-        return self._extensions[text]
+        return self._revoked[chain]
 
     def is_self_signed(self, text: str) -> bool:
         """Whether a certificate given as base64 of its DER is signed with its own key: an anchor, or meant as one."""
