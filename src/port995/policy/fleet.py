@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Iterable
 
 from ..probe.model import Observation, TlsSession
+from ..probe.tls.client_hello import TLS_1_2
 from .belief import evidence_of
 from .certificate import CertificateFacts, timestamp
 from .checks.versions import ssl_2
@@ -49,6 +50,7 @@ def fleet_endpoint(plan: HostPlan, endpoint: Endpoint, trust: Trust, *, ask_ssl_
         _name(plan, endpoint),
         tuple(sorted(leaves, key=lambda leaf: leaf.sha256)),
         fold(finding.status for finding in _keys(subject)),
+        all(_rsa_settled(seen, trust) for seen in (*endpoint.sessions, *endpoint.companions) if seen.tls is not None),
         fold(finding.status for finding in ask(subject)) if ask is not None else Status.NOT_TESTED,
     )
 
@@ -74,15 +76,17 @@ def _leaf(facts: CertificateFacts) -> LeafSeen:
 
 
 def _key_known(subject: EndpointSubject, seen: Observation, tls: TlsSession, leaf: CertificateFacts) -> Finding:
-    """Whether the keys of a service are known: that of the leaf, and whether there is an RSA key beside it."""
     if not leaf.key_sha256 or leaf.key.kind == "unknown":
         return not_tested(seen, "the key of its certificate can't be read")
-    trust = subject.trust
-    kinds = {leaf.key.kind, *(trust.facts(text).key.kind for text in seen.hello_certificates)}
-    refused = any(refusal.hello.question == RSA_QUESTION for refusal in evidence_of(seen).refusals)
-    if "RSA" not in kinds and not refused:
-        return not_tested(seen, "whether it has a certificate with an RSA key too is not settled")
-    return Finding(Status.PASS, "its keys are known")
+    return Finding(Status.PASS, "its key is known")
+
+
+def _rsa_settled(seen: Observation, trust: Trust) -> bool:
+    shown = (*(seen.tls.certificates[:1] if seen.tls is not None else ()), *seen.hello_certificates)
+    if any(trust.facts(text).key.kind == "RSA" for text in shown):
+        return True
+    evidence = evidence_of(seen)
+    return evidence.is_unspoken(TLS_1_2) or any(one.hello.question == RSA_QUESTION for one in evidence.refusals)
 
 
 _keys = each_leaf(_key_known)

@@ -163,7 +163,7 @@ def _of_fleet(plan: HostPlan, endpoint: Endpoint, trust: Trust, ask_ssl_2: bool)
     try:
         return fleet_endpoint(plan, endpoint, trust, ask_ssl_2=ask_ssl_2)
     except Exception:  # noqa: BLE001 - as in `_asked`; what is not known is not_tested there
-        return FleetEndpoint(plan.name, endpoint.label, plan.name, (), Status.ERROR, Status.ERROR)
+        return FleetEndpoint(plan.name, endpoint.label, plan.name, (), Status.ERROR, False, Status.ERROR)
 
 
 def _asked(action: Callable[[S], Sequence[Finding]], subject: S) -> Sequence[Finding]:
@@ -199,9 +199,11 @@ def _result(
     """Fold the findings of one subject: the worst speaks, and says how many others there are."""
     if not findings:
         findings = [Finding(Status.NOT_TESTED, "the check found nothing to say", reason="internal-error")]
-    ordered = sorted(
-        dict.fromkeys(findings), key=lambda f: (FOLDING_ORDER.index(f.status), f.message, f.observed, f.evidence)
-    )
+    ordered = list(findings)
+    if len(findings) > 1:
+        ordered = sorted(
+            dict.fromkeys(findings), key=lambda f: (FOLDING_ORDER.index(f.status), f.message, f.observed, f.evidence)
+        )
     worst = ordered[0]
     others: dict[str, int] = {}
     for finding in ordered[1:]:

@@ -123,8 +123,11 @@ class FleetEndpoint:
 
     leaves: tuple[LeafSeen, ...]
     keys: Status
-    """``pass``: its keys are known (an RSA key, or a believed refusal of one); ``not_applicable``: it is shut as
-    intended; else they are not."""
+    """``pass``: the key of every session is known; ``not_applicable``: it is shut as intended; else they are not."""
+
+    rsa_settled: bool
+    """Whether it is known what RSA key it has: one was seen, or was believably refused, or no version is spoken that
+    could use it to protect secrets."""
 
     ssl_2: Status
     """What POP3S-VER-001 says of it: ``fail``: SSL 2.0 is spoken."""

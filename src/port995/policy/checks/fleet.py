@@ -65,7 +65,7 @@ def drown(subject: FleetSubject) -> Sequence[Finding]:
     """Who speaks SSL 2.0 is told by POP3S-VER-001; here, who else is hurt by it."""
     expected = "no RSA key that is also on a host with SSL 2.0"
     serving = [one for one in subject.endpoints if one.ssl_2 is not Status.NOT_APPLICABLE]
-    unknown = [one for one in serving if one.keys is not Status.PASS]
+    unknown = [one for one in serving if one.keys is not Status.PASS or not one.rsa_settled]
     by_key = _by_key(serving, "RSA")
     if not serving:
         return [Finding(Status.NOT_APPLICABLE, f"no service answers where one could be{_left_out(subject)}")]
