@@ -27,8 +27,13 @@ def each_chain(decide: Decide) -> Action:
 
 
 def each_leaf(decide: Decide) -> Action:
-    """Ask about every leaf that a client of this name was shown: a server with a key of each type has a certificate for
-    each, and the session saw but one of them. The worst speaks."""
+    """Ask about every leaf that a client of this name was shown; see `with_leaves`."""
+    return _everywhere(with_leaves(decide))
+
+
+def with_leaves(decide: Decide) -> Look:
+    """Ask about every leaf of one observation: a server with a key of each type has a certificate for each, and the
+    session saw but one of them. The worst speaks."""
 
     def look(subject: EndpointSubject, seen: Observation) -> Finding:
         findings = [_of_session(decide, subject, seen)]
@@ -42,7 +47,7 @@ def each_leaf(decide: Decide) -> Action:
             findings.append(dataclasses.replace(finding, message=f"{finding.message} {which}"))
         return min(findings, key=lambda finding: FOLDING_ORDER.index(finding.status))
 
-    return _everywhere(look)
+    return look
 
 
 def other_leaves(seen: Observation) -> list[str]:

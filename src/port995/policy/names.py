@@ -63,15 +63,15 @@ def matching_name(reference: ReferenceName, dns_names: Iterable[str], ip_address
     return next((name for name in dns_names if _dns_matches(reference.dns, name)), None)
 
 
-def matching_srv_name(service: str, domain: str, srv_names: Iterable[str]) -> str | None:
+def matching_srv_name(service: str, domains: Iterable[str], srv_names: Iterable[str]) -> str | None:
     """Find the SRV-ID of a mail domain (RFC 9525 section 6.4; RFC 4985 allows no wildcard in it).
 
     :param service: ``pop3s`` or ``pop3``, as the SRV record names it (RFC 6186)
-    :param domain: the mail domain; empty: none is declared
+    :param domains: mail domains whose users are served
     :returns: as presented; ``None``: there is none
     """
-    wanted = reference_name(domain).dns if domain else None
-    return next((name for name in srv_names if wanted and name.lower() == f"_{service}.{wanted}"), None)
+    wanted = {f"_{service}.{name}" for domain in domains if (name := reference_name(domain).dns)}
+    return next((name for name in srv_names if name.lower() in wanted), None)
 
 
 def common_name_only(reference: ReferenceName, common_names: Iterable[str]) -> bool:

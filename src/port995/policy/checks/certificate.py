@@ -16,9 +16,6 @@ from ..path import MAX_SENT, WEAK_HASHES, clock_note
 from ..session import not_tested
 from ..subject import EndpointSubject, Finding, quoted, seen_from
 
-MAIL_DOMAIN = "pop3s_mail_domain"
-"""Variable of a host: the domain of its users' addresses, whose SRV records lead here (RFC 6186)."""
-
 
 @endpoint_check(
     id="POP3S-CERT-001",
@@ -38,7 +35,6 @@ def name_matches(subject: EndpointSubject, seen: Observation, tls: TlsSession, l
     expected = f"a subjectAltName for {expected_text}"
     presented = [*leaf.dns_names, *map(str, leaf.ip_addresses), *leaf.srv_names]
     observed = ", ".join(ascii(name)[1:-1] for name in presented[:20]) or "no DNS name and no IP address"
-    domain = subject.plan.variables.get(MAIL_DOMAIN, "")
     if leaf.names_problem:
         return Finding(
             Status.FAIL,
@@ -49,11 +45,11 @@ def name_matches(subject: EndpointSubject, seen: Observation, tls: TlsSession, l
         )
     if reference.dns is None and reference.ip is None:
         return not_tested(seen, f"{quoted(expected_text)} is neither a domain name nor an IP address")
-    service = matching_srv_name(seen.service, domain, leaf.srv_names)
+    service = matching_srv_name(seen.service, subject.plan.domains, leaf.srv_names)
     found = matching_name(reference, leaf.dns_names, leaf.ip_addresses)
     evidence = (*leaf.evidence, *(f"subjectAltName {name}" for name in presented[:100]))
     if found is None and service is not None:
-        words = f"mail domain {quoted(domain)} is matched by the SRV-ID {quoted(service)}, {expected_text} by nothing"
+        words = f"the SRV-ID {quoted(service)} of a mail domain it serves is in it, {expected_text} is not"
         return Finding(Status.PASS, f"{words} {seen_from(seen)}", expected, service, evidence)
     if found is None:
         hint = "; set pop3s_server_name if clients use a name" if reference.ip is not None else ""
