@@ -17,7 +17,7 @@ from port995.report import schema
 from port995.report.activity import activity_of
 from port995.report.gate_file import GateFileError, read_gate_json, to_gate_json
 from port995.report.json_report import as_text, to_json
-from port995.report.run_header import HeaderError, header_from_json, header_to_json
+from port995.report.run_header import ADDED, HeaderError, header_from_json, header_to_json
 
 from .judgements import (
     HOSTILE,
@@ -151,7 +151,7 @@ def test_a_header_that_does_not_fit_is_refused(change: dict[str, Any]) -> None:
         header_from_json({**header_to_json(full_header()), **change})
 
 
-@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(full_header()) if field.name != "dns"])
+@pytest.mark.parametrize("field", [one.name for one in dataclasses.fields(full_header()) if one.name not in ADDED])
 def test_a_header_that_lacks_a_field_is_refused(field: str) -> None:
     data = header_to_json(full_header())
     del data[field]
@@ -171,6 +171,20 @@ def test_a_header_says_whom_to_ask_and_one_of_before_says_nobody() -> None:
     assert header_from_json(json.loads(json.dumps(before))).dns is None
     for change in ({"dns": {"servers": []}}, {"dns": [1]}, {"dns": {**document["dns"], "more": 1}}):
         with pytest.raises(HeaderError, match="dns"):
+            header_from_json({**document, **change})
+
+
+def test_a_header_says_which_crls_were_given_and_one_of_before_says_none() -> None:
+    given = dataclasses.replace(full_header(), crl_sources=("ca.crl",), crls_sha256="a" * 64)
+    document = json.loads(json.dumps(header_to_json(given)))
+    Draft202012Validator(schema.load("run-1")).validate(document)
+    assert header_from_json(document) == given
+    before = header_to_json(full_header())
+    assert not set(ADDED) & set(before)
+    header = header_from_json(before)
+    assert (header.crl_sources, header.crls_sha256) == ((), "")
+    for change in ({"crl_sources": "ca.crl"}, {"crls_sha256": None}):
+        with pytest.raises(HeaderError, match="crl"):
             header_from_json({**document, **change})
 
 
