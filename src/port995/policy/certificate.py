@@ -210,7 +210,7 @@ def _srv_name(name: x509.OtherName) -> str | None:
     if name.type_id.dotted_string != SRV_NAME or len(value) < 3 or value[0] != IA5_STRING:
         return None
     length, text = (value[1], value[2:]) if value[1] < 0x80 else (value[2], value[3:]) if value[1] == 0x81 else (0, b"")
-    return text.decode("ascii") if len(text) == length and text.isascii() else None
+    return text.decode("ascii") if text and len(text) == length and text.isascii() else None
 
 
 def _common_names(certificate: x509.Certificate) -> tuple[str, ...]:
