@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from port995.dns.model import DnsPlan
-from port995.policy.model import Disposition, HostPlan, Intent, Judgement, Status
+from port995.policy.model import Disposition, Expiring, HostPlan, Intent, Judgement, Status
 from port995.probe.model import Connection, Observation, Resolution, Target, Vantage
 from port995.report import schema
 from port995.report.activity import activity_of
@@ -235,3 +235,16 @@ def test_a_gate_file_that_is_no_json_is_refused(data: bytes) -> None:
 def test_a_gate_file_reads_back_as_the_gate_said(judgement: Judgement) -> None:
     _, verdict, _ = told(judgement)
     assert read_gate_json(json.dumps(gate_document(judgement)).encode()).verdict == verdict
+
+
+def test_certificates_that_expire_next_stand_in_the_report() -> None:
+    one = Expiring("2026-11-27T11:00:00Z", "CN=mail", "a" * 64, 1, ("host 192.0.2.1:995",))
+    judgement, verdict, header = told(dataclasses.replace(five_hosts(), expiring=(one,)))
+    document = to_json(judgement, verdict, header)
+    Draft202012Validator(schema.load("report-1")).validate(document)
+    assert document["expiring"] == [
+        {
+            "not_after": "2026-11-27T11:00:00Z", "days_left": 2, "subject": "CN=mail", "sha256": "a" * 64, "count": 1,
+            "endpoints": ["host 192.0.2.1:995"],
+        }
+    ]  # fmt: skip
