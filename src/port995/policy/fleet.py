@@ -100,4 +100,5 @@ def _name(plan: HostPlan, endpoint: Endpoint) -> str:
             ipaddress.ip_address(target.address)
         except ValueError:
             return target.address.lower().removesuffix(".")
-    return plan.name.lower()
+    # Two hosts of the inventory at one address are one service too.
+    return endpoint.address or plan.name.lower()

@@ -118,8 +118,8 @@ class FleetEndpoint:
     host: str
     label: str
     name: str
-    """Whom it is, lower case: the server name that is expected there, else the host's own. Nodes behind one name have
-    the same."""
+    """Whom it is, lower case: the server name that is expected there, else the address. Nodes behind one name have the
+    same."""
 
     leaves: tuple[LeafSeen, ...]
     keys: Status

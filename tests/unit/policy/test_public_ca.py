@@ -16,6 +16,7 @@ from port995.policy.model import Intent
 from port995.policy.trust import SYSTEM, load_anchors
 
 from .certificates import DAY, NOW, anchors, authority, der, intermediate, key, leaf, make
+from .hellos import good_hellos
 from .seen import CLOSED, companion, good_tls, judged, refused_companion, result_of, session, status_of, unanswered
 
 PUBLIC = [
@@ -128,6 +129,16 @@ def test_embedded_timestamps_are_counted(count, status):
     result = result_of(shown(public(*more)), "CERT-011")
     assert result.status.value == status
     assert f"embedded timestamps {count or 0}" in result.evidence
+
+
+@pytest.mark.parametrize(("count", "status"), [(None, "fail"), (1, "fail"), (2, "pass")])
+def test_timestamps_beside_the_certificate_count_too(count, status):
+    texts = (der(public()),)
+    hellos = tuple(dataclasses.replace(one, scts=count) for one in good_hellos(texts[0]))
+    both = {
+        "tls": dataclasses.replace(good_tls(), certificates=texts), "hellos": hellos, "hello_certificates": texts,
+    }  # fmt: skip
+    assert status_of(judged([session(**both), companion(**both)], anchors=system()), "CERT-011") == status
 
 
 def test_timestamps_that_can_not_be_parsed_are_none():

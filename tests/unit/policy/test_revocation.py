@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import subprocess
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509 import ocsp
 
-from port995.policy.checks.revocation import staple_finding
+from port995.policy.checks.revocation import staple_finding, staple_seen
 from port995.policy.crl import NO_CRLS, CrlError, Crls, load_crls, read_crls
 from port995.policy.extensions import Extensions, extensions_of
 from port995.policy.model import Intent
@@ -33,6 +35,7 @@ from .certificates import (
     name,
     usage,
 )
+from .hellos import good_hellos
 from .seen import (
     BASELINE,
     CLOSED,
@@ -313,3 +316,46 @@ def test_must_staple_is_not_told_where_extensions_can_not_be_parsed_or_nothing_w
     both = {"tls": handshake, "hello_certificates": handshake.certificates}
     judgement = judged([session(**both), companion(**both)], profile=strict)
     assert status_of(judgement, "CERT-012") == "not_tested"
+
+
+def answer_of(status=ocsp.OCSPResponseStatus.SUCCESSFUL):
+    """What a responder says, base64 of its DER."""
+    if status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+        built = ocsp.OCSPResponseBuilder.build_unsuccessful(status)
+    else:
+        builder = ocsp.OCSPResponseBuilder().add_response(
+            FIRST, authority(), hashes.SHA256(), ocsp.OCSPCertStatus.GOOD, NOW, NOW + DAY, None, None
+        )
+        builder = builder.responder_id(ocsp.OCSPResponderEncoding.NAME, authority())
+        built = builder.sign(authority_key(), hashes.SHA256())
+    return base64.b64encode(built.public_bytes(serialization.Encoding.DER)).decode()
+
+
+@pytest.mark.parametrize(
+    ("asked", "staple", "status"),
+    [
+        (True, answer_of(), "pass"), (True, None, "fail"), (True, "anVuaw==", "fail"), (True, "%", "fail"),
+        (True, answer_of(ocsp.OCSPResponseStatus.TRY_LATER), "fail"), (False, None, "not_tested"),
+    ],
+)  # fmt: skip
+def test_must_staple_is_held_against_what_hellos_were_shown(asked, staple, status):
+    texts = (der(leaf(extra=MUST_STAPLE)),)
+    handshake = dataclasses.replace(good_tls(), certificates=texts)
+    hellos = good_hellos(texts[0], "strict")
+    shown_staple = {"staple": staple, "extensions": (0, 5, 10) if asked else (0, 10)}
+    hellos = tuple(dataclasses.replace(one, **shown_staple) if one.complete else one for one in hellos)
+    both = {"tls": handshake, "hellos": hellos, "hello_certificates": texts}
+    judgement = judged([session(**both), companion(**both)], profile=load_profile("strict"))
+    assert status_of(judgement, "CERT-012") == status
+
+
+def test_a_staple_for_another_certificate_is_none_for_this_one():
+    texts = (der(leaf(extra=MUST_STAPLE)), der(FIRST))
+    hellos = tuple(
+        dataclasses.replace(one, staple=answer_of(), extensions=(0, 5), certificate=1) if one.complete else one
+        for one in good_hellos(texts[0], "strict")
+    )
+    seen = session(hellos=hellos, hello_certificates=texts)
+    assert staple_seen(seen, texts[0]) is None
+    assert staple_seen(seen, texts[1]) is True
+    assert staple_seen(dataclasses.replace(seen, hello_certificates=()), texts[1]) is None

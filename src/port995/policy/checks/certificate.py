@@ -16,6 +16,9 @@ from ..path import MAX_SENT, WEAK_HASHES, clock_note
 from ..session import not_tested
 from ..subject import EndpointSubject, Finding, quoted, seen_from
 
+SHORT_SERIAL = 32
+"""Bits of a serial number up to which it is told: CAs of today take 64 random ones or more (Baseline Requirements
+section 7.1)."""
 
 @endpoint_check(
     id="POP3S-CERT-001",
@@ -345,4 +348,8 @@ def profile_deviations(subject: EndpointSubject, seen: Observation, tls: TlsSess
             "; ".join(found),
             found,
         )
-    return Finding(Status.PASS, f"no departure on a path of {len(path.chain)} {seen_from(seen)}", expected, "none")
+    short = len(leaf.serial) * 4 <= SHORT_SERIAL
+    note = f"; its serial number {leaf.serial} is short enough to be guessed" if short else ""
+    return Finding(
+        Status.PASS, f"no departure on a path of {len(path.chain)}{note} {seen_from(seen)}", expected, "none"
+    )

@@ -1,26 +1,49 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Is the certificate still good: CRLs that the user gives, and the staple that a certificate promises. Nothing is
-fetched from a CA."""
+"""Is the certificate still good: CRLs that the user gives, and whether the staple comes that a certificate promises.
+Nothing is fetched from a CA."""
 
 from __future__ import annotations
 
+import base64
+
 from ...probe.model import Observation, TlsSession
+from ...probe.tls.client_hello import STATUS_REQUEST
+from ..belief import BELOW_13
 from ..certificate import CertificateFacts
-from ..check import endpoint_check
+from ..check import EXTRAS, endpoint_check
 from ..extensions import Extensions
 from ..leaf import APPLIES, each_leaf, found_path
+from ..libraries import ocsp
 from ..model import Severity, Status
 from ..session import not_tested
 from ..subject import EndpointSubject, Finding, quoted, seen_from
 
 
 def staple_seen(seen: Observation, certificate: str) -> bool | None:
-    """Whether an OCSP staple came with a certificate.
+    """Whether an OCSP staple came with a certificate, below TLS 1.3, where a client asked for one.
 
     :param certificate: base64 of its DER
-    :returns: ``None``: nobody looked, which is what observations hold today
+    :returns: ``True``: one that a responder gave (it is not looked into further); ``False``: none came, or what is no
+        answer of a responder; ``None``: nobody asked
     """
-    return None
+    asked = [
+        hello
+        for hello in seen.hellos
+        if STATUS_REQUEST in hello.extensions and hello.complete and hello.answered_version in BELOW_13
+        if hello.certificate is not None
+        if seen.hello_certificates[hello.certificate : hello.certificate + 1] == (certificate,)
+    ]
+    if not asked:
+        return None
+    return any(hello.staple is not None and _is_answer(hello.staple) for hello in asked)
+
+
+def _is_answer(staple: str) -> bool:
+    try:
+        answer = ocsp.load_der_ocsp_response(base64.b64decode(staple, validate=True))
+        return answer.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL
+    except Exception:  # noqa: BLE001 - hostile DER
+        return False
 
 
 def staple_finding(
@@ -41,7 +64,7 @@ def staple_finding(
             evidence=tuple(f"OCSP responder {url}" for url in responders[:10]),
         )  # fmt: skip
     if stapled is None:
-        return not_tested(seen, "the certificate promises a staple (must-staple), and whether one comes was not seen")
+        return not_tested(seen, "the certificate promises a staple (must-staple), and none was asked for below TLS 1.3")
     if not stapled:
         return Finding(
             Status.FAIL, f"expected {expected}, none came {seen_from(seen)}; switch OCSP stapling on", expected, "none",
@@ -59,6 +82,7 @@ def staple_finding(
     remediation="Switch OCSP stapling on, or have the certificate issued without must-staple.",
     references=("RFC 7633", "RFC 6066 section 8"),
     applies=APPLIES + "; not to a certificate without must-staple",
+    asks=(EXTRAS,),
 )
 @each_leaf
 def must_staple(subject: EndpointSubject, seen: Observation, tls: TlsSession, leaf: CertificateFacts) -> Finding:
