@@ -318,11 +318,17 @@ def _unrepeated(
     ]
 
 
+@functools.lru_cache(maxsize=1024)
+def _numbers(text: str, size: int = 4) -> frozenset[int]:
+    """The numbers of an offer: a run makes the same few of them to every endpoint."""
+    return frozenset(numbers(text, size))
+
+
 def _refusal(hello: Hello) -> Refusal:
     return Refusal(
         hello.version,
-        frozenset(numbers(hello.suites, 6 if hello.version == SSL_2 else 4)),
-        frozenset(numbers(hello.groups)),
-        frozenset(numbers(hello.signatures)),
+        _numbers(hello.suites, 6 if hello.version == SSL_2 else 4),
+        _numbers(hello.groups),
+        _numbers(hello.signatures),
         hello,
     )
