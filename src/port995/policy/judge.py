@@ -8,6 +8,7 @@ result too: a host can't fall out of a judgement.
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -193,6 +194,12 @@ def _one_line(message: str) -> str:
     return message if message.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
 
 
+@functools.lru_cache(maxsize=1024)
+def _references(own: tuple[str, ...], added: tuple[str, ...]) -> tuple[str, ...]:
+    """Each once; the same tuple for every result of a check."""
+    return tuple(dict.fromkeys((*own, *added)))
+
+
 def _result(
     check: Check, settings: CheckSettings, host: str | None, endpoint: str | None, findings: Sequence[Finding]
 ) -> tuple[Result, str]:
@@ -222,6 +229,6 @@ def _result(
         worst.observed,
         tuple(evidence),
         "" if worst.status in (Status.PASS, Status.NOT_APPLICABLE) else check.remediation,
-        tuple(dict.fromkeys((*check.references, *settings.references))),
+        _references(check.references, settings.references),
     )
     return result, worst.reason or worst.status.value

@@ -60,6 +60,7 @@ class Trust:
         self.at = at
         self.crls = crls
         self._store: verification.Store | None = None
+        self._stores: dict[x509.Certificate, verification.Store] = {}
         self._facts: dict[str, CertificateFacts] = {}
         self._paths: dict[tuple[str, ...], PathResult] = {}
         self._deviations: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -160,11 +161,16 @@ class Trust:
                 name = x509.IPAddress(leaf.ip_addresses[0])
             else:
                 return ("leaf: has no subjectAltName with a DNS name or an IP address",)
-            builder = verification.PolicyBuilder().store(verification.Store([path.chain[-1]])).time(_naive(path.clock))
+            builder = verification.PolicyBuilder().store(self._store_of(path.chain[-1])).time(_naive(path.clock))
             builder.build_server_verifier(name).verify(path.chain[0], list(path.chain[1:-1]))
         except Exception as error:  # noqa: BLE001 - a refusal, or hostile names
             return (f"a strict verifier says: {one_line(error)}",)
         return ()
+
+    def _store_of(self, anchor: x509.Certificate) -> verification.Store:
+        if anchor not in self._stores:
+            self._stores[anchor] = verification.Store([anchor])
+        return self._stores[anchor]
 
     def is_anchor(self, facts: CertificateFacts) -> bool:
         """Whether this very certificate is a trust anchor."""
