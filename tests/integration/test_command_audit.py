@@ -86,12 +86,6 @@ def test_the_check_of_crls_can_be_chosen_only_where_there_are_any(lab: Lab, tmp_
     assert chosen.code == 3, chosen
 
 
-def test_a_mail_domain_is_a_domain(lab: Lab, tmp_path: Path) -> None:
-    assert good(lab, tmp_path / "right", "--mail-domain", "lab.port995.example").code == 0
-    wrong = good(lab, tmp_path / "wrong", "--mail-domain", "192.0.2.1")
-    assert wrong.code == 2 and "pop3s_mail_domain" in wrong.err
-
-
 def test_closed_as_intended_needs_the_second_source(tmp_path: Path) -> None:
     assert shut(tmp_path / "two").code == 0
     one = port995("audit", f"127.0.0.1:{closed_port()}", "--intent", "closed", "--pop3-port", closed_port(), "--out",

@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from port995.policy.certificate import SRV_NAME, read_certificate
 from port995.policy.certificate import _srv_name as srv_name
-from port995.policy.inventory import plan_host
 from port995.policy.model import HostPlan, Intent
 from port995.policy.names import matching_name, matching_srv_name, reference_name, unusable
 from port995.policy.profile import load_profile
@@ -44,10 +43,10 @@ def tls_of(*certificates, **changes):
     return dataclasses.replace(good_tls(), certificates=texts, **changes)
 
 
-def shown(*certificates, trusted=None, variables=None, **changes):
+def shown(*certificates, trusted=None, domains=(), **changes):
     handshake = tls_of(*certificates, **changes)
     both = {"tls": handshake, "hello_certificates": handshake.certificates[:1]}
-    plan = [HostPlan("mx", Intent.SERVE, (), None, variables or {})]
+    plan = [HostPlan("mx", Intent.SERVE, domains=domains)]
     return judged([session(**both), companion(**both)], plan=plan, anchors=anchors(*(trusted or ())), profile=STRICT)
 
 
@@ -129,26 +128,24 @@ def srv(*names, oid=SRV_NAME):
     return leaf(dns=(), extra=((x509.SubjectAlternativeName(others), False),))
 
 
-MAIL = {"pop3s_mail_domain": "Example.org"}
-
-
 @pytest.mark.parametrize(
-    ("certificate", "variables", "status"),
+    ("certificate", "domains", "status"),
     [
-        (srv("_pop3s.example.org", "_pop3.example.org"), MAIL, "pass"),
-        (srv("_POP3S.example.ORG", "_pop3.example.org"), MAIL, "pass"),
-        (srv("_pop3s.example.org"), {}, "fail"),
-        (srv("_pop3s.example.org"), MAIL, "fail"),  # behind STLS the service is pop3
-        (srv("_imaps.example.org"), MAIL, "fail"),
-        (srv("_pop3s.other.example", "_pop3.other.example"), MAIL, "fail"),
-        (srv("_pop3s.*.org", "_pop3.*.org"), MAIL, "fail"),
-        (srv("_pop3s.example.org", "_pop3.example.org", oid="1.2.3.4"), MAIL, "fail"),
-        (srv("_pop3s.example.org", "_pop3.example.org"), {"pop3s_mail_domain": "not a domain"}, "fail"),
-        (good_leaf(), MAIL, "pass"),
+        (srv("_pop3s.example.org", "_pop3.example.org"), ("Example.org",), "pass"),
+        (srv("_pop3s.example.org", "_pop3.example.org"), ("other.example", "example.org"), "pass"),
+        (srv("_POP3S.example.ORG", "_pop3.example.org"), ("example.org",), "pass"),
+        (srv("_pop3s.example.org"), (), "fail"),
+        (srv("_pop3s.example.org"), ("example.org",), "fail"),  # behind STLS the service is pop3
+        (srv("_imaps.example.org"), ("example.org",), "fail"),
+        (srv("_pop3s.other.example", "_pop3.other.example"), ("example.org",), "fail"),
+        (srv("_pop3s.*.org", "_pop3.*.org"), ("example.org",), "fail"),
+        (srv("_pop3s.example.org", "_pop3.example.org", oid="1.2.3.4"), ("example.org",), "fail"),
+        (srv("_pop3s.example.org", "_pop3.example.org"), ("not a domain",), "fail"),
+        (good_leaf(), ("example.org",), "pass"),
     ],
 )
-def test_srv_id_of_a_declared_mail_domain_is_a_match(certificate, variables, status):
-    result = result_of(shown(certificate, variables=variables), "CERT-001")
+def test_srv_id_of_a_declared_mail_domain_is_a_match(certificate, domains, status):
+    result = result_of(shown(certificate, domains=domains), "CERT-001")
     assert result.status.value == status
     if certificate is not good_leaf():
         assert any(line.startswith("subjectAltName _") for line in result.evidence) or "_" not in result.observed
@@ -158,14 +155,7 @@ def test_srv_ids_are_shown_and_broken_ones_are_none():
     assert read_certificate(der(srv("_pop3s.example.org"))).srv_names == ("_pop3s.example.org",)
     for value in (b"", b"\x16", b"\x16\x05abc", b"\x0c\x03abc", b"\x16\x03a\xffc", b"\x16\x82\x00\x03abc"):
         assert srv_name(x509.OtherName(x509.ObjectIdentifier(SRV_NAME), value)) is None, value
-    assert matching_srv_name("pop3s", "", ["_pop3s."]) is None
-
-
-def test_a_mail_domain_is_read_and_shown():
-    plan, targets = plan_host("mx", {"pop3s_intent": "serve", "pop3s_mail_domain": "example.org"})
-    assert plan.variables["pop3s_mail_domain"] == "example.org" and len(targets) == 1 and not plan.problems
-    for wrong in ("192.0.2.1", "two words", "[2001:db8::1]", 7.5):
-        assert plan_host("mx", {"pop3s_mail_domain": wrong})[0].problems, wrong
+    assert matching_srv_name("pop3s", ("", "."), ["_pop3s."]) is None
 
 
 @pytest.mark.parametrize(
