@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("meta", "plugins", "roles", "playbooks", "changelogs")
 FILES = (
     "galaxy.yml", "README.md", "LICENSE", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md",
-    "docs/architecture.md", "docs/benchmarks.md", "docs/footprint.md", "tests/config.yml",
+    "docs/architecture.md", "docs/benchmarks.md", "docs/certificates.md", "docs/footprint.md", "tests/config.yml",
 )  # fmt: skip
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*.orig", ".plugin-cache.yaml")
 

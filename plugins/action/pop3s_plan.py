@@ -105,6 +105,7 @@ class ActionModule(ActionBase):
                 "profile": {"type": "str", "default": "baseline"},
                 "checks": {"type": "str", "default": ""},
                 "ca_file": {"type": "path"},
+                "crls": {"type": "list", "elements": "path", "default": []},
                 "vantages": VANTAGE,
                 "depth": {"type": "str", "choices": list(DEPTHS), "default": "gate"},
                 "credentials": CREDENTIALS,
@@ -149,9 +150,12 @@ class ActionModule(ActionBase):
             given["partial"],
             given["deadline"],
             dns,
+            tuple(Path(one) for one in given["crls"]),
         )
         try:
-            questions = questions_of(request.profile, request.checks, given["depth"], dns=dns is not None)
+            questions = questions_of(
+                request.profile, request.checks, given["depth"], dns=dns is not None, crls=bool(request.crl_files)
+            )
             run = begin(request, plan, merged, notes)
         except (*RequestError, LibraryMissing) as problem:
             raise AnsibleActionFail(f"Nothing was probed: {problem}") from problem

@@ -34,6 +34,13 @@ options:
   ca_file:
     description: PEM file of the CAs to trust. Those of the controller when it is absent or empty.
     type: path
+  crls:
+    description:
+      - Files with revocation lists of CAs, PEM or DER, on the controller. With any the run checks revocation, whatever
+        the profile; every certificate of a path then needs a current list of its issuer.
+    type: list
+    elements: path
+    default: []
   vantages:
     description:
       - Places that will look. Each owes an observation of every target, and is missed when it gives none.

@@ -14,11 +14,13 @@ import pytest
 
 from port995 import cli
 from port995.command import audit as audit_command
+from port995.lab.compare import load_truth
 from port995.lab.lab import Lab
 from port995.policy.registry import all_checks
 from port995.probe.version import __version__
 
 from ..ports import own_base_port
+from ..unit.evidence.runs import crls_pem
 from .command_line import QUICK, Ended, closed_port, ended, listener, port995, start, statuses
 
 SOURCES = ("--source", "127.0.0.1", "--source", "127.0.0.2")
@@ -49,10 +51,8 @@ def test_a_good_server_passes_everywhere_it_is_told(lab: Lab, tmp_path: Path) ->
     assert run.err == ""
     assert "gate: passed (exit 0)" in run.out and "inventory 1 = assessed 1 + unreachable 0 + excluded 0" in run.out
     assert str(out) in run.out and "TEST-port995.xml" in run.out
-    found = statuses(out, f"127.0.95.1:{lab.base_port + 995}")
-    # It takes no suite with Diffie-Hellman over a finite field, so there are no parameters to judge.
-    assert found.pop("POP3S-DH-001") == "not_applicable"
-    assert set(found.values()) == {"pass"}
+    assert "Certificates that expire next:" in run.out and "(in 88 days) CN=well-served" in run.out
+    assert statuses(out, f"127.0.95.1:{lab.base_port + 995}") == load_truth()["hosts"]["well-served"]
     gate = port995("gate", out)
     assert gate.code == 0 and gate.out.startswith("gate: passed (exit 0) of run ")
     assert json.loads(port995("gate", out, "--json").out)["exit"] == 0
@@ -63,6 +63,27 @@ def test_the_same_server_without_its_ca_fails(lab: Lab, tmp_path: Path) -> None:
                   "--server-name", "well-served.lab.port995.example", "--out", tmp_path / "out", *QUICK)  # fmt: skip
     assert run.code == 1, run
     assert port995("gate", tmp_path / "out").code == 1
+
+
+def test_crls_are_read_before_anything_is_sent_and_held_against_what_was_seen(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "other.crl").write_bytes(crls_pem())
+    run = good(lab, tmp_path / "out", "--crl", tmp_path / "other.crl")
+    assert run.code == 3, run
+    found = statuses(tmp_path / "out", f"127.0.95.1:{lab.base_port + 995}")
+    assert found == {**load_truth()["hosts"]["well-served"], "POP3S-CERT-013": "not_tested"}
+    assert "no CRL of 'CN=" in run.out and (tmp_path / "out/crls.pem").read_bytes() == crls_pem()
+    (tmp_path / "out/crls.pem").unlink()
+    assert port995("gate", tmp_path / "out").code == 4
+    for wrong in (lab.ca_file, tmp_path / "missing"):
+        refused = good(lab, tmp_path / "none", "--crl", wrong)
+        assert refused.code == 2 and str(wrong) in refused.err and not (tmp_path / "none").exists()
+
+
+def test_the_check_of_crls_can_be_chosen_only_where_there_are_any(lab: Lab, tmp_path: Path) -> None:
+    assert good(lab, tmp_path / "without", "--checks", "POP3S-CERT-013").code == 2
+    (tmp_path / "other.crl").write_bytes(crls_pem())
+    chosen = good(lab, tmp_path / "with", "--checks", "POP3S-CERT-013", "--crl", tmp_path / "other.crl")
+    assert chosen.code == 3, chosen
 
 
 def test_closed_as_intended_needs_the_second_source(tmp_path: Path) -> None:

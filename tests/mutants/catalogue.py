@@ -756,4 +756,71 @@ LOGGING_IN = (
     ),
 )
 
-MUTANTS = (*SEEING, *JUDGING, *BELIEVING, *TELLING, *PLAYBOOK, *DNS, *LOGGING_IN)
+CERTIFYING = (
+    Mutant(
+        "outdated-crl-is-good",
+        "src/port995/policy/crl.py",
+        "        if until is None or until < at:\n",
+        "        if until is None:\n",
+        "a list of last year shows that nobody was revoked since",
+        ("tests/unit/policy/test_revocation.py",),
+    ),
+    Mutant(
+        "anybody-signs-a-crl",
+        "src/port995/policy/crl.py",
+        "one.limits.useless or one.unsigned(issuer) or ",
+        "one.limits.useless or ",
+        "a list that anybody made shows that nobody is revoked",
+        ("tests/unit/policy/test_revocation.py",),
+    ),
+    Mutant(
+        "delta-crl-is-whole",
+        "src/port995/policy/crl.py",
+        "            if isinstance(value, x509.DeltaCRLIndicator):\n",
+        "            if False:\n",
+        "what was revoked before the last change is not revoked",
+        ("tests/unit/policy/test_revocation.py",),
+    ),
+    Mutant(
+        "certificate-behind-stls-is-nobody-s",
+        "src/port995/policy/leaf.py",
+        "        if subject.endpoint.looks_at_pop3:\n",
+        "        if False:\n",
+        "an expired certificate behind STLS is in order",
+        ("tests/unit/policy/test_certificate_names.py",),
+    ),
+    Mutant(
+        "constraints-of-unseen-cas-are-kept",
+        "src/port995/policy/checks/certificate_chain.py",
+        "    if not complete:\n",
+        "    if False:\n",
+        "a CA that nobody sent has no name constraints",
+        ("tests/unit/policy/test_chain_sent.py",),
+    ),
+    Mutant(
+        "unsettled-ssl-2-is-refused",
+        "src/port995/policy/checks/fleet.py",
+        "    risky = [one for one in serving if one.ssl_2 not in QUIET]\n",
+        "    risky = [one for one in serving if one.ssl_2 is Status.FAIL]\n",
+        "a host whose answer nobody has gives no key away",
+        ("tests/unit/policy/test_fleet.py",),
+    ),
+    Mutant(
+        "unseen-key-is-shared-by-nobody",
+        "src/port995/policy/checks/fleet.py",
+        "    unknown = [one for one in serving if one.keys is not Status.PASS or not one.rsa_settled]\n",
+        "    unknown = []\n",
+        "a key that nobody saw is not that of a host with SSL 2.0",
+        ("tests/unit/policy/test_fleet.py",),
+    ),
+    Mutant(
+        "any-policy-is-public",
+        "src/port995/policy/public_ca.py",
+        "    if not claimed:\n",
+        "    claimed = claimed or ['any']\n    if not claimed:\n",
+        "a private CA in the machine's store breaks the rules of public ones",
+        ("tests/unit/policy/test_public_ca.py",),
+    ),
+)
+
+MUTANTS = (*SEEING, *JUDGING, *BELIEVING, *TELLING, *CERTIFYING, *LOGGING_IN, *PLAYBOOK, *DNS)

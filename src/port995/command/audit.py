@@ -102,6 +102,10 @@ def audit(
         Optional[Path],
         typer.Option("--ca-file", help="PEM file of the CAs to trust; else the machine's.", rich_help_panel=JUDGING),
     ] = None,
+    crl: Annotated[
+        Optional[list[Path]],
+        typer.Option("--crl", help="Revocation list of a CA, PEM or DER; repeatable.", rich_help_panel=JUDGING),
+    ] = None,
     fail_on: Annotated[
         Severity, typer.Option("--fail-on", help="Lightest severity that fails the gate.", rich_help_panel=JUDGING)
     ] = Severity.LOW,
@@ -128,7 +132,7 @@ def audit(
     if side not in SIDES:
         stop(Exit.USAGE, f"--side is one of {', '.join(SIDES)}, not {side!a}")
     try:
-        questions = questions_of(profile, checks, depth, dns=dns)
+        questions = questions_of(profile, checks, depth, dns=dns, crls=bool(crl))
     except RequestError as error:
         stop(Exit.USAGE, str(error))
     logins = logging_in.logins_given(credentials, ca_file, allow_dele, auth_unverified, os.environ)
@@ -171,7 +175,7 @@ def audit(
     aims, notes = logging_in.owed(logins, aims, notes)
     request = RunRequest(
         out, profile, checks, ca_file, (VantagePlan(VANTAGE, side, options.source_addresses),), tuple(sys.argv[1:]),
-        partial, deadline, dns_plan,
+        partial, deadline, dns_plan, tuple(crl or ()),
     )  # fmt: skip
     try:
         run = begin(request, plan, aims, notes)

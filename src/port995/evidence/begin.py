@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..dns.model import DnsPlan
 from ..dns.resolvers import ResolverError
+from ..policy.crl import CrlError, load_crls
 from ..policy.model import HostPlan
 from ..policy.offers import compile_offers
 from ..policy.profile import Profile, ProfileError, load_profile
@@ -31,7 +32,7 @@ __all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "profile_of", "
 LIBRARIES = ("cryptography", "junit-xml", "PyYAML", "ansible-core", "dnspython")
 DEFAULT_PARENT = Path("port995-runs")
 
-RequestError = (ProfileError, SelectionError, TrustError, RunError, ResolverError)
+RequestError = (ProfileError, SelectionError, TrustError, CrlError, RunError, ResolverError)
 """What `begin` raises for a request that can't be met; each says what to do next."""
 
 
@@ -59,6 +60,8 @@ class RunRequest:
     deadline: float | None = None
     dns: DnsPlan | None = None
     """Whom to ask about DNS records; ``None``: nobody."""
+    crl_files: tuple[Path, ...] = ()
+    """Revocation lists, PEM or DER."""
 
 
 def begin(
@@ -72,12 +75,14 @@ def begin(
     :raises ProfileError: no such profile, or one that can't be read
     :raises SelectionError: an expression that chooses nothing
     :raises TrustError: trust anchors that can't be read
+    :raises CrlError: a CRL file that can't be read
     :raises RunError: a folder that can't be written, or holds another run
     """
-    profile = profile_of(request.profile, request.checks, dns=request.dns is not None)
+    profile = profile_of(request.profile, request.checks, dns=request.dns is not None, crls=bool(request.crl_files))
     targets = tuple(targets)
     _require_something(profile, targets)
     anchors = load_anchors(request.ca_file)
+    crls = load_crls(request.crl_files)
     started = datetime.datetime.now(datetime.UTC)
     run_id = uuid.uuid4().hex
     header = RunHeader(
@@ -98,9 +103,11 @@ def begin(
         request.deadline,
         request.checks,
         request.dns,
+        crls.sources,
+        crls.sha256,
     )
     out = request.out or DEFAULT_PARENT / f"{started.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
-    return create_run(out, header, profile.raw, anchors.pem)
+    return create_run(out, header, profile.raw, anchors.pem, crls.pem)
 
 
 def _require_something(profile: Profile, targets: Sequence[Target]) -> None:
@@ -117,23 +124,26 @@ def _require_something(profile: Profile, targets: Sequence[Target]) -> None:
         )
 
 
-def profile_of(name: str, checks: str, *, dns: bool = False) -> Profile:
+def profile_of(name: str, checks: str, *, dns: bool = False, crls: bool = False) -> Profile:
     """The profile with the checks that were chosen.
 
     :param dns: the run asks the DNS
+    :param crls: the run is given CRLs
     :raises ProfileError: as `begin`
     :raises SelectionError: as `begin`
     """
-    return chosen(load_profile(name), checks, dns=dns)
+    return chosen(load_profile(name), checks, dns=dns, crls=crls)
 
 
-def chosen(profile: Profile, checks: str, *, dns: bool) -> Profile:
+def chosen(profile: Profile, checks: str, *, dns: bool, crls: bool) -> Profile:
     """What a run makes of a profile.
 
     :param checks: expression that chooses among its checks; empty: all of them
     :param dns: the run asks the DNS
+    :param crls: the run is given CRLs, so it has the checks of them whatever the profile
     :raises SelectionError: it chooses nothing, or what this run can't do
     """
+    profile = profile.with_crls() if crls else profile
     mine = profile.of_run(dns=dns)
     if not checks:
         return mine
@@ -147,14 +157,17 @@ def chosen(profile: Profile, checks: str, *, dns: bool) -> Profile:
         raise SelectionError(f"{checks!a} chooses checks that ask the DNS: give --dns (audit_dns) too") from error
 
 
-def questions_of(profile: str, checks: str, depth: str, *, dns: bool = False) -> tuple[Question, ...]:
+def questions_of(
+    profile: str, checks: str, depth: str, *, dns: bool = False, crls: bool = False
+) -> tuple[Question, ...]:
     """What a probe has to ask for the chosen checks.
 
     :param depth: those from ``gate`` on ask
+    :param crls: the run is given CRLs
     :raises ProfileError: as `begin`
     :raises SelectionError: as `begin`
     """
-    return compile_offers(profile_of(profile, checks, dns=dns), depth) if depth in ASKING else ()
+    return compile_offers(profile_of(profile, checks, dns=dns, crls=crls), depth) if depth in ASKING else ()
 
 
 def library_versions() -> dict[str, str]:

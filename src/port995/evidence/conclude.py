@@ -13,6 +13,7 @@ import json
 import os
 from pathlib import Path
 
+from ..policy.crl import NO_CRLS, CrlError, Crls, read_crls
 from ..policy.dns_view import DnsSeen
 from ..policy.gate import gate as gate_of
 from ..policy.judge import judge
@@ -30,6 +31,7 @@ from .atomic_write import sync_folder, write_atomically
 from .begin import chosen
 from .run_folder import (
     ANCHORS,
+    CRLS,
     DNS,
     GATE,
     JOURNALS,
@@ -62,7 +64,7 @@ def conclude(run: RunFolder, *, at: datetime.datetime | None = None, fail_on: Se
 
     :param at: the clock to judge with (aware); ``None``: now
     :param fail_on: the lightest severity of a fail that stops the gate
-    :raises RunError: the folder's profile, anchors or header are not those of the run, a journal is still being
+    :raises RunError: the folder's profile, anchors, CRLs or header are not those of the run, a journal is still being
         written, or a report can't be written; there is no ``gate.json`` then
     :raises LibraryMissing: a library that judging or writing needs is not installed; there is no ``gate.json`` then
     """
@@ -87,6 +89,7 @@ def conclude(run: RunFolder, *, at: datetime.datetime | None = None, fail_on: Se
         problems=problems,
         expected={vantage.name: vantage.sources for vantage in header.vantages} or None,
         dns=DnsSeen(header.dns, tuple(lookups)) if header.dns is not None else None,
+        crls=_crls(run),
     )
     verdict = gate_of(judgement, fail_on=fail_on)
     activity = activity_of(header.run_id, observations)
@@ -113,7 +116,7 @@ def read_gate(out: Path) -> GateVerdict:
         raise RunError(f"{out / GATE}: {error}: judge the run again") from error
     if gate.run_id != run.header.run_id:
         raise RunError(f"{out / GATE} belongs to run {gate.run_id!a:.40}, not to {run.header.run_id}: judge it again")
-    for name in (RUN, PROFILE, ANCHORS, REPORT):
+    for name in (*_inputs(run.header), REPORT):
         if name not in gate.files:
             raise RunError(f"{out / GATE} does not vouch for {name}: judge the run again")
     if not any(Path(name).match(JUNIT) for name in gate.files):
@@ -164,7 +167,7 @@ def _reports(
 def _evidence_digests(run: RunFolder) -> dict[str, str]:
     """SHA-256 of everything the judgement rests on."""
     digests = {path.name: _digest(path) for path in run.journals()}
-    digests.update({name: _digest(run.path / name) for name in (RUN, PROFILE, ANCHORS)})
+    digests.update({name: _digest(run.path / name) for name in _inputs(run.header)})
     if os.path.lexists(run.dns_path):
         digests[DNS] = _digest(run.dns_path)
     if digests[RUN] != run.header_sha256:
@@ -188,7 +191,9 @@ def _profile(run: RunFolder) -> Profile:
         raise RunError(f"{run.path / PROFILE} is not the profile of this run: restore it, or run the audit again")
     try:
         profile = read_profile(raw, str(run.path / PROFILE))
-        return chosen(profile, run.header.checks, dns=run.header.dns is not None)
+        return chosen(
+            profile, run.header.checks, dns=run.header.dns is not None, crls=bool(run.header.crls_sha256)
+        )
     except (ProfileError, SelectionError) as error:
         raise RunError(f"the profile of the run can't be used: {error}") from error
 
@@ -201,6 +206,23 @@ def _anchors(run: RunFolder) -> Anchors:
         return read_anchors(pem, run.header.anchors_source)
     except TrustError as error:
         raise RunError(f"the trust anchors of the run can't be used: {error}") from error
+
+
+def _crls(run: RunFolder) -> Crls:
+    if not run.header.crls_sha256:
+        return NO_CRLS
+    pem = read_bytes(run.path / CRLS)
+    if hashlib.sha256(pem).hexdigest() != run.header.crls_sha256:
+        raise RunError(f"{run.path / CRLS} are not the CRLs of this run: restore them, or run the audit again")
+    try:
+        return read_crls(pem, run.header.crl_sources)
+    except CrlError as error:
+        raise RunError(f"the CRLs of the run can't be used: {error}") from error
+
+
+def _inputs(header: RunHeader) -> tuple[str, ...]:
+    """The files beside the journals that a judgement rests on."""
+    return (RUN, PROFILE, ANCHORS, *((CRLS,) if header.crls_sha256 else ()))
 
 
 def _write(path: Path, data: bytes) -> None:

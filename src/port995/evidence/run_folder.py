@@ -28,7 +28,7 @@ __all__ = [
     "run_error",
 ]  # fmt: skip
 
-RUN, PROFILE, ANCHORS = "run.json", "profile.yml", "anchors.pem"
+RUN, PROFILE, ANCHORS, CRLS = "run.json", "profile.yml", "anchors.pem", "crls.pem"
 REPORT, GATE = "report.json", "gate.json"
 DNS = "dns.jsonl"
 JOURNALS, JUNIT = "journal-*.jsonl", "TEST-*.xml"
@@ -116,20 +116,24 @@ class RunFolder:
         return found, [f"{problem}: what stands behind it is lost, run the audit again"] if problem else []
 
 
-def create_run(out: Path, header: RunHeader, profile_bytes: bytes, anchors_pem: bytes) -> RunFolder:
+def create_run(
+    out: Path, header: RunHeader, profile_bytes: bytes, anchors_pem: bytes, crls_pem: bytes = b""
+) -> RunFolder:
     """Make the folder of a new run. Called before the first probe, so that a folder that can't be written costs none.
 
     :param out: folder; made with its parents where it is absent
     :param profile_bytes: the profile, as it was read
     :param anchors_pem: the trust anchors, as they were read
+    :param crls_pem: the CRLs; none: no file is made
     :raises RunError: it can't be written, is a file, or holds another run; or the header or the bytes do not fit
     """
     for name, data, digest in (
         (PROFILE, profile_bytes, header.profile_sha256),
         (ANCHORS, anchors_pem, header.anchors_sha256),
+        (CRLS, crls_pem, header.crls_sha256),
     ):
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise RunError(f"{name}: its bytes are not those the header names: give both from one profile and CA file")
+        if (hashlib.sha256(data).hexdigest() if data or name != CRLS else "") != digest:
+            raise RunError(f"{name}: its bytes are not those the header names: give both from the same files")
     document = header_to_json(header)
     try:
         header_from_json(document)
@@ -149,7 +153,8 @@ def create_run(out: Path, header: RunHeader, profile_bytes: bytes, anchors_pem: 
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        for name, content in ((PROFILE, profile_bytes), (ANCHORS, anchors_pem)):
+        contents = ((PROFILE, profile_bytes), (ANCHORS, anchors_pem), *(((CRLS, crls_pem),) if crls_pem else ()))
+        for name, content in contents:
             made.append(out / name)
             write_atomically(out / name, content)
         sync_folder(out)
@@ -224,7 +229,7 @@ def run_error(path: Path, error: OSError) -> RunError:
 
 def _earlier_run(out: Path) -> str:
     """The first file of an earlier run in a folder; empty: there is none."""
-    names = (RUN, GATE, REPORT, PROFILE, ANCHORS, DNS)
+    names = (RUN, GATE, REPORT, PROFILE, ANCHORS, CRLS, DNS)
     found = [name for name in names if os.path.lexists(out / name)]
     found += [path.name for pattern in (JOURNALS, JUNIT) for path in sorted(out.glob(pattern))]
     return found[0] if found else ""

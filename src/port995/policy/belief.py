@@ -154,13 +154,28 @@ class Evidence:
         return tuple(doubt for doubt in self.doubts if doubt.hello.question in wanted)
 
 
-@functools.lru_cache(maxsize=64)
+_REMEMBERED = 64
+_memory: dict[tuple[int, bool], tuple[Observation, Evidence]] = {}
+
+
 def evidence_of(seen: Observation, *, named: bool = True) -> Evidence:
-    """Read the hellos of one observation.
+    """Read the hellos of one observation. The last ones are remembered by identity: an observation can be compared only
+    by all its octets, which takes longer than a check.
 
     :param named: those with the name as SNI, or all where none was ever sent; else those without it beside others with:
         a server may be another one to a client that names nobody, so neither says anything of the other
     """
+    known = _memory.get((id(seen), named))
+    if known is not None and known[0] is seen:
+        return known[1]
+    evidence = _read(seen, named)
+    if len(_memory) >= _REMEMBERED:
+        _memory.clear()
+    _memory[id(seen), named] = (seen, evidence)
+    return evidence
+
+
+def _read(seen: Observation, named: bool) -> Evidence:
     hellos = seen.hellos
     any_named = any(hello.server_name is not None for hello in hellos)
     last_answered = len(hellos) if session_answered(seen) or _control_behind(hellos) else -1
@@ -303,11 +318,17 @@ def _unrepeated(
     ]
 
 
+@functools.lru_cache(maxsize=1024)
+def _numbers(text: str, size: int = 4) -> frozenset[int]:
+    """The numbers of an offer: a run makes the same few of them to every endpoint."""
+    return frozenset(numbers(text, size))
+
+
 def _refusal(hello: Hello) -> Refusal:
     return Refusal(
         hello.version,
-        frozenset(numbers(hello.suites, 6 if hello.version == SSL_2 else 4)),
-        frozenset(numbers(hello.groups)),
-        frozenset(numbers(hello.signatures)),
+        _numbers(hello.suites, 6 if hello.version == SSL_2 else 4),
+        _numbers(hello.groups),
+        _numbers(hello.signatures),
         hello,
     )

@@ -10,8 +10,10 @@ import dataclasses
 import datetime
 import hashlib
 import warnings
+from typing import Any
 
-from .libraries import dsa, ec, ed448, ed25519, rsa, x509
+from .der import public_key_info, rsa_numbers
+from .libraries import dsa, ec, ed448, ed25519, oid, rsa, x509
 from .names import IPAddress
 
 MAX_DER = 256 * 1024
@@ -44,6 +46,12 @@ HASH_OF_SIGNATURE: dict[str, str] = {
     "md2WithRSAEncryption": "md2", "md5WithRSAEncryption": "md5", "sha1WithRSAEncryption": "sha1",
     "sha1WithRSA": "sha1", "dsa-with-sha1": "sha1", "ecdsa-with-SHA1": "sha1",
 }  # fmt: skip
+
+
+SRV_NAME = "1.3.6.1.5.5.7.8.7"
+"""id-on-dnsSRV (RFC 4985)."""
+
+IA5_STRING = 0x16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,8 +97,17 @@ class CertificateFacts:
     """Why the subjectAltName (or the extensions around it) can't be read."""
 
     dns_names: tuple[str, ...] = ()
+    srv_names: tuple[str, ...] = ()
+    """SRV-IDs: ``_pop3s.example.org`` (RFC 4985)."""
+
+    common_names: tuple[str, ...] = ()
+    """Of the subject; no client reads a server's name there (RFC 9525 section 2)."""
+
     ip_addresses: tuple[IPAddress, ...] = ()
     key: PublicKey = PublicKey("unknown")
+    key_sha256: str = ""
+    """SHA-256 over the SubjectPublicKeyInfo, hex: certificates with the same have the same key. Empty: not found."""
+
     signature: str = ""
     """Name of the signature algorithm, else its OID."""
 
@@ -157,9 +174,10 @@ def read_der(der: bytes) -> CertificateFacts:
     except Exception as error:  # noqa: BLE001 - hostile DER: whatever the library raises is a fact about it
         return CertificateFacts(fingerprint, problem=f"it can't be parsed: {one_line(error)}")
     name, digest, known = _signature(certificate)
-    problem, dns_names, ip_addresses = _names(certificate)
+    info = public_key_info(der)
     return dataclasses.replace(
-        facts, names_problem=problem, dns_names=dns_names, ip_addresses=ip_addresses, key=_public_key(certificate),
+        facts, **_names(certificate), common_names=_common_names(certificate), key=_public_key(certificate, info),
+        key_sha256=hashlib.sha256(info).hexdigest() if info else "",
         signature=name, signature_hash=digest, signature_known=known,
     )  # fmt: skip
 
@@ -169,22 +187,44 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def _names(certificate: x509.Certificate) -> tuple[str | None, tuple[str, ...], tuple[IPAddress, ...]]:
+def _names(certificate: x509.Certificate) -> dict[str, Any]:
+    """The fields that its subjectAltName fills."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        addresses = tuple(ip for ip in names.get_values_for_type(x509.IPAddress) if not hasattr(ip, "network_address"))
-        return None, tuple(names.get_values_for_type(x509.DNSName)), addresses
+        addresses = names.get_values_for_type(x509.IPAddress)
+        others = names.get_values_for_type(x509.OtherName)
+        return {
+            "dns_names": tuple(names.get_values_for_type(x509.DNSName)),
+            "ip_addresses": tuple(ip for ip in addresses if not hasattr(ip, "network_address")),
+            "srv_names": tuple(filter(None, map(_srv_name, others))),
+        }
     except x509.ExtensionNotFound:
-        return "it has no subjectAltName", (), ()
+        return {"names_problem": "it has no subjectAltName"}
     except Exception as error:  # noqa: BLE001 - as above
-        return f"its extensions can't be parsed: {one_line(error)}", (), ()
+        return {"names_problem": f"its extensions can't be parsed: {one_line(error)}"}
 
 
-def _public_key(certificate: x509.Certificate) -> PublicKey:
+def _srv_name(name: x509.OtherName) -> str | None:
+    """An SRV-ID: an IA5String behind its OID (RFC 4985 section 2). Longer ones than a domain name can be are none."""
+    value = name.value
+    if name.type_id.dotted_string != SRV_NAME or len(value) < 3 or value[0] != IA5_STRING:
+        return None
+    length, text = (value[1], value[2:]) if value[1] < 0x80 else (value[2], value[3:]) if value[1] == 0x81 else (0, b"")
+    return text.decode("ascii") if text and len(text) == length and text.isascii() else None
+
+
+def _common_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    attributes = certificate.subject.get_attributes_for_oid(oid.NameOID.COMMON_NAME)
+    return tuple(value for one in attributes if isinstance(value := one.value, str))
+
+
+def _public_key(certificate: x509.Certificate, info: bytes | None) -> PublicKey:
     try:
         key = certificate.public_key()
     except Exception:  # noqa: BLE001 - as above
-        return PublicKey("unknown")
+        # The library loads no RSA key with an exponent of 1 or an even one: the worst of all would be unknown.
+        numbers = rsa_numbers(info) if info else None
+        return PublicKey("RSA", numbers[0].bit_length(), exponent=numbers[1]) if numbers else PublicKey("unknown")
     if isinstance(key, rsa.RSAPublicKey):
         return PublicKey("RSA", key.key_size, exponent=key.public_numbers().e)
     if isinstance(key, ec.EllipticCurvePublicKey):

@@ -157,13 +157,15 @@ def fleet_check(
     rationale: str,
     remediation: str,
     references: tuple[str, ...],
+    applies: str = "to every run",
+    asks: tuple[str, ...] = (),
 ) -> Callable[[Callable[[FleetSubject], Sequence[Finding]]], Check]:
     """Make a `Check` of a function that looks at the whole run."""
 
     def make(action: Callable[[FleetSubject], Sequence[Finding]]) -> Check:
         return Check(
-            id, title, Scope.FLEET, severity, categories, rationale, remediation, references, "to every run",
-            on_fleet=action,
+            id, title, Scope.FLEET, severity, categories, rationale, remediation, references, applies, on_fleet=action,
+            asks=asks,
         )  # fmt: skip
 
     return make

@@ -69,7 +69,7 @@ def sort_out(
         for address in addresses:
             sources.setdefault((vantage, 6 if ":" in address else 4), set()).add(address)
     return Heap(
-        {service: tuple(sorted(seen, key=_order)) for service, seen in by_service.items()},
+        {service: _ordered(seen) for service, seen in by_service.items()},
         {key: frozenset(values) for key, values in sources.items()},
         None if expected is None else {name: tuple(addresses) for name, addresses in expected.items()},
         tuple(f"{count} observations not trusted: {problem}" for problem, count in sorted(refused.items())),
@@ -138,16 +138,16 @@ def _foreign(run_id: str, planned: set[Target], seen: Observation) -> str:
     return ""
 
 
-def _order(seen: Observation) -> tuple[str, ...]:
-    """A fixed order that depends on the content alone."""
-    return (
-        seen.vantage.name,
-        seen.source or "",
-        seen.address or "",
-        seen.service,
-        seen.started,
-        seen.ended,
-        repr(seen),
+def _ordered(observations: Iterable[Observation]) -> tuple[Observation, ...]:
+    """In an order that depends on the content alone. All of it counts only where the rest is the same: it is long."""
+    groups: dict[tuple[str, ...], list[Observation]] = {}
+    for seen in observations:
+        place = (seen.vantage.name, seen.source or "", seen.address or "", seen.service, seen.started, seen.ended)
+        groups.setdefault(place, []).append(seen)
+    return tuple(
+        seen
+        for place in sorted(groups)
+        for seen in (sorted(groups[place], key=repr) if len(groups[place]) > 1 else groups[place])
     )
 
 
@@ -240,8 +240,8 @@ def _join(parts: list[Endpoint]) -> Endpoint:
         parts[0].label,
         tuple(dict.fromkeys(target for part in parts for target in part.targets)),
         next((part.address for part in parts if part.address), None),
-        tuple(sorted((o for part in parts for o in part.sessions), key=_order)),
-        tuple(sorted((o for part in parts for o in part.companions), key=_order)),
+        _ordered(o for part in parts for o in part.sessions),
+        _ordered(o for part in parts for o in part.companions),
         tuple(sorted({words for part in parts for words in part.missing_sessions})),
         tuple(sorted({words for part in parts for words in part.missing_companions})),
     )

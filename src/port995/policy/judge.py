@@ -8,22 +8,28 @@ result too: a host can't fall out of a judgement.
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from ..probe.model import Observation, Target
 from .certificate import one_line, timestamp
 from .check import Check, Scope
+from .crl import NO_CRLS, Crls
 from .dns_view import DnsSeen, DnsView
 from .endpoints import endpoints_of, sort_out
+from .fleet import expiring_next, fleet_endpoint
 from .model import FOLDING_ORDER, Coverage, Disposition, HostPlan, Judgement, Result, Status, fold
 from .path import Trust
 from .profile import CheckSettings, Profile
 from .registry import all_checks
-from .subject import Endpoint, EndpointSubject, Finding, FleetSubject, HostSubject
+from .subject import Endpoint, EndpointSubject, Finding, FleetEndpoint, FleetSubject, HostSubject
 from .trust import Anchors
 
 S = TypeVar("S")
+
+DROWN = "POP3S-FLT-003"
+"""The check that wants to know of every endpoint whether it speaks SSL 2.0."""
 
 ASSESSED = "POP3S-COV-000"
 """The check that a host's disposition follows."""
@@ -42,6 +48,7 @@ def judge(
     problems: Sequence[str] = (),
     expected: Mapping[str, Sequence[str]] | None = None,
     dns: DnsSeen | None = None,
+    crls: Crls = NO_CRLS,
 ) -> Judgement:
     """Judge one run.
 
@@ -58,11 +65,12 @@ def judge(
         vantages owes observations of every target from each of them; what it owes and is not there is missing.
         ``None``: what is owed is read from the observations alone, so a vantage of which all is lost is not missed.
     :param dns: what the DNS said; ``None``: it was not asked, and checks that a profile makes only then are left out
+    :param crls: revocation lists that the user gave
     :raises ValueError: ``at`` is naive
     """
     if at.tzinfo is None:
         raise ValueError("the clock of a judgement needs a time zone")
-    trust = Trust(anchors, at.astimezone(datetime.UTC))
+    trust = Trust(anchors, at.astimezone(datetime.UTC), crls)
     heap = sort_out(run_id, targets, observations, expected)
     profile = profile.of_run(dns=dns is not None)
     checks = {id_: check for id_, check in all_checks().items() if id_ in profile.checks}
@@ -74,6 +82,8 @@ def judge(
     endpoints = {host.name: endpoints_of(host.name, by_host.get(host.name, ()), heap) for host in plan}
     view = None if dns is None else DnsView(run_id, dns, [(host, endpoints[host.name]) for host in plan])
 
+    ask_ssl_2 = DROWN in checks
+    seen_of: list[FleetEndpoint] = []
     results: list[Result] = []
     dispositions: dict[str, Disposition] = {}
     host_status: dict[str, Status] = {}
@@ -81,6 +91,8 @@ def judge(
     for host in plan:
         mine, why = _judge_host(host, endpoints[host.name], checks, profile, trust, view)
         results += mine
+        if host.excluded is None:
+            seen_of += [_of_fleet(host, endpoint, trust, ask_ssl_2) for endpoint in endpoints[host.name]]
         host_status[host.name] = Status.NOT_TESTED if host.excluded is not None else fold(r.status for r in mine)
         dispositions[host.name] = _disposition(host, mine)
         if dispositions[host.name] is not Disposition.ASSESSED:
@@ -102,6 +114,8 @@ def judge(
         (*problems, *(f"a target names {name!a}, which is no host of the population" for name in strangers)),
         (*heap.notes, *(view.notes if view is not None else ())),
         {},
+        tuple(seen_of),
+        coverage.excluded,
     )
     for check in checks.values():
         if check.scope is Scope.FLEET and check.on_fleet is not None:
@@ -110,6 +124,7 @@ def judge(
         run_id, profile.id, profile.sha256, timestamp(at),
         tuple(sorted(results, key=lambda r: (r.host is not None, r.host or "", r.endpoint or "", r.check_id))),
         dict(sorted(dispositions.items())), dict(sorted(host_status.items())), coverage, partial, heap.mistrust,
+        expiring_next(seen_of),
     )  # fmt: skip
 
 
@@ -144,6 +159,14 @@ def _judge_host(
     return results, why
 
 
+def _of_fleet(plan: HostPlan, endpoint: Endpoint, trust: Trust, ask_ssl_2: bool) -> FleetEndpoint:
+    """What fleet checks need of an endpoint; where that can't be had, an endpoint of which nothing is known."""
+    try:
+        return fleet_endpoint(plan, endpoint, trust, ask_ssl_2=ask_ssl_2)
+    except Exception:  # noqa: BLE001 - as in `_asked`; what is not known is not_tested there
+        return FleetEndpoint(plan.name, endpoint.label, plan.name, (), Status.ERROR, False, Status.ERROR)
+
+
 def _asked(action: Callable[[S], Sequence[Finding]], subject: S) -> Sequence[Finding]:
     """A check's findings; a check that breaks is an error of that one result, and never a pass."""
     try:
@@ -171,15 +194,23 @@ def _one_line(message: str) -> str:
     return message if message.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
 
 
+@functools.lru_cache(maxsize=1024)
+def _references(own: tuple[str, ...], added: tuple[str, ...]) -> tuple[str, ...]:
+    """Each once; the same tuple for every result of a check."""
+    return tuple(dict.fromkeys((*own, *added)))
+
+
 def _result(
     check: Check, settings: CheckSettings, host: str | None, endpoint: str | None, findings: Sequence[Finding]
 ) -> tuple[Result, str]:
     """Fold the findings of one subject: the worst speaks, and says how many others there are."""
     if not findings:
         findings = [Finding(Status.NOT_TESTED, "the check found nothing to say", reason="internal-error")]
-    ordered = sorted(
-        dict.fromkeys(findings), key=lambda f: (FOLDING_ORDER.index(f.status), f.message, f.observed, f.evidence)
-    )
+    ordered = list(findings)
+    if len(findings) > 1:
+        ordered = sorted(
+            dict.fromkeys(findings), key=lambda f: (FOLDING_ORDER.index(f.status), f.message, f.observed, f.evidence)
+        )
     worst = ordered[0]
     others: dict[str, int] = {}
     for finding in ordered[1:]:
@@ -198,6 +229,6 @@ def _result(
         worst.observed,
         tuple(evidence),
         "" if worst.status in (Status.PASS, Status.NOT_APPLICABLE) else check.remediation,
-        tuple(dict.fromkeys((*check.references, *settings.references))),
+        _references(check.references, settings.references),
     )
     return result, worst.reason or worst.status.value

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
-    from cryptography.x509 import oid, verification
+    from cryptography.x509 import ocsp, oid, verification
 else:
     try:
         import yaml
@@ -42,10 +42,10 @@ else:
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
-        from cryptography.x509 import oid
+        from cryptography.x509 import ocsp, oid
     except ImportError as error:
         x509 = hashes = serialization = _Missing("cryptography", str(error))
-        dsa = ec = ed448 = ed25519 = oid = padding = rsa = x509
+        dsa = ec = ed448 = ed25519 = ocsp = oid = padding = rsa = x509
     try:
         from cryptography.x509 import verification
     except ImportError as error:  # older than the path validation of cryptography 42
@@ -58,6 +58,7 @@ __all__ = [
     "ed448",
     "ed25519",
     "hashes",
+    "ocsp",
     "oid",
     "padding",
     "rsa",

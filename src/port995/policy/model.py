@@ -149,6 +149,24 @@ class Coverage:
 
 
 @dataclasses.dataclass(frozen=True)
+class Expiring:
+    """A certificate and the day it ends, for the list of those that expire next."""
+
+    not_after: str
+    """UTC, RFC 3339."""
+
+    subject: str
+    sha256: str
+    """Fingerprint over the DER, hex."""
+
+    count: int
+    """Endpoints that show it."""
+
+    endpoints: tuple[str, ...]
+    """The first of them: host and endpoint."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Judgement:
     """The whole verdict over one run."""
 
@@ -173,6 +191,9 @@ class Judgement:
 
     mistrust: tuple[str, ...] = ()
     """Why the tool can't vouch for itself: a probe that saw not one fault of its self-test."""
+
+    expiring: tuple[Expiring, ...] = ()
+    """Certificates that were shown, those that expire first; the list is cut."""
 
 
 class Exit(enum.IntEnum):

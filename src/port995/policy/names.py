@@ -63,6 +63,56 @@ def matching_name(reference: ReferenceName, dns_names: Iterable[str], ip_address
     return next((name for name in dns_names if _dns_matches(reference.dns, name)), None)
 
 
+def matching_srv_name(service: str, domains: Iterable[str], srv_names: Iterable[str]) -> str | None:
+    """Find the SRV-ID of a mail domain (RFC 9525 section 6.4; RFC 4985 allows no wildcard in it).
+
+    :param service: ``pop3s`` or ``pop3``, as the SRV record names it (RFC 6186)
+    :param domains: mail domains whose users are served
+    :returns: as presented; ``None``: there is none
+    """
+    wanted = {f"_{service}.{name}" for domain in domains if (name := reference_name(domain).dns)}
+    return next((name for name in srv_names if name.lower() in wanted), None)
+
+
+def common_name_only(reference: ReferenceName, common_names: Iterable[str]) -> bool:
+    """Whether a common name is the expected one: of no use, and worth a hint."""
+    wanted = {reference.dns, str(reference.ip) if reference.ip is not None else None} - {None}
+    return any(name.lower().removesuffix(".") in wanted for name in common_names)
+
+
+def unusable(name: str) -> str:
+    """Why no client can match a DNS-ID against any name; empty: it can be used.
+
+    A wildcard counts only as the whole left-most label (RFC 9525 section 6.3), and not for all of a top-level domain.
+    """
+    if not name or not name.isascii() or any(c.isspace() or not c.isprintable() for c in name):
+        return "is no domain name in ASCII"
+    try:
+        ipaddress.ip_address(name)
+        return "is an IP address, which only an IP-ID can stand for"
+    except ValueError:
+        pass
+    if name.endswith("."):
+        return "ends with a dot"
+    labels = name.split(".")
+    if len(name) > 253 or not all(0 < len(label) <= 63 for label in labels):
+        return "has a label, or a length, that no domain name has"
+    if "*" in name:
+        if labels[0] != "*" or "*" in name[1:]:
+            return "has a wildcard elsewhere than as the whole left-most label"
+        if len(labels) < 3:
+            return "has a wildcard for a whole top-level domain"
+    return ""
+
+
+def is_host_name(text: str) -> bool:
+    """Whether a text is meant as the name of a host: a domain name of two labels or more, or an IP address."""
+    reference = reference_name(text.removeprefix("*."))
+    return reference.ip is not None or (
+        reference.dns is not None and "." in reference.dns and not any(c.isspace() or c in "@/:" for c in text)
+    )
+
+
 def _dns_matches(reference: str, presented: str) -> bool:
     if not presented.isascii() or not reference.isascii():
         return False

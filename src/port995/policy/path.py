@@ -11,9 +11,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import re
 
 from .certificate import CertificateFacts, one_line, read_certificate, timestamp
+from .crl import NO_CRLS, Crls, Revocation, revocation_of
+from .extensions import Extensions, extensions_of
+from .issuing import Issuing, is_self_signed, issuing
 from .libraries import oid, verification, x509
 from .model import Status
 from .trust import Anchors
@@ -51,19 +55,86 @@ class Trust:
     The memory is of pure functions, so it never changes an answer.
     """
 
-    def __init__(self, anchors: Anchors, at: datetime.datetime) -> None:
+    def __init__(self, anchors: Anchors, at: datetime.datetime, crls: Crls = NO_CRLS) -> None:
         self.anchors = anchors
         self.at = at
+        self.crls = crls
         self._store: verification.Store | None = None
+        self._stores: dict[x509.Certificate, verification.Store] = {}
         self._facts: dict[str, CertificateFacts] = {}
         self._paths: dict[tuple[str, ...], PathResult] = {}
         self._deviations: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._extensions: dict[x509.Certificate, Extensions] = {}
+        self._roots: dict[x509.Certificate, Issuing] = {}
+        self._revoked: dict[tuple[str, ...], tuple[Revocation, ...]] = {}
+        self._self_signed: dict[str, bool] = {}
+        self._issuers: dict[tuple[str, ...], tuple[tuple[x509.Certificate, ...], bool]] = {}
+        self._known = frozenset(anchors.certificates)
 
     def facts(self, text: str) -> CertificateFacts:
         """Facts of a certificate given as base64 of its DER."""
         if text not in self._facts:
             self._facts[text] = read_certificate(text)
         return self._facts[text]
+
+    def extensions(self, text: str) -> Extensions:
+        """Extensions of a certificate that can be read, given as base64 of its DER."""
+        certificate = self.facts(text).certificate
+        return Extensions(problem="it can't be parsed") if certificate is None else self.extensions_of(certificate)
+
+    def extensions_of(self, certificate: x509.Certificate) -> Extensions:
+        """Extensions of a certificate."""
+        if certificate not in self._extensions:
+            self._extensions[certificate] = extensions_of(certificate)
+        return self._extensions[certificate]
+
+    def root_above(self, anchor: x509.Certificate) -> Issuing:
+        """Whether another of the anchors issued this one, which is then no root but an intermediate certificate."""
+        if anchor not in self._roots:
+            others = [c for c in self.anchors.certificates if c.subject == anchor.issuer and c != anchor]
+            answers = [] if is_self_signed(anchor) else [issuing(anchor, one) for one in others]
+            told = next((one for one in (Issuing.YES, Issuing.UNTOLD) if one in answers), Issuing.NO)
+            self._roots[anchor] = told
+        return self._roots[anchor]
+
+    def revocation(self, chain: tuple[str, ...]) -> tuple[Revocation, ...]:
+        """What the run's CRLs say of each certificate on the path of a chain but the anchor, the leaf first."""
+        if chain not in self._revoked:
+            path = self.path(chain).chain
+            self._revoked[chain] = tuple(
+                revocation_of(child, parent, self.extensions_of(child), bool(index), self.crls, self.at)
+                for index, (child, parent) in enumerate(itertools.pairwise(path))
+            )
+        return self._revoked[chain]
+
+    def is_self_signed(self, text: str) -> bool:
+        """Whether a certificate given as base64 of its DER is signed with its own key: an anchor, or meant as one."""
+        if text not in self._self_signed:
+            certificate = self.facts(text).certificate
+            self._self_signed[text] = certificate is not None and is_self_signed(certificate)
+        return self._self_signed[text]
+
+    def issuers(self, chain: tuple[str, ...]) -> tuple[tuple[x509.Certificate, ...], bool]:
+        """The CA certificates above a leaf, and whether they end in an anchor: those of the path, or, where the
+        verifier refuses it, those that certify each other by name and signature."""
+        if chain not in self._issuers:
+            path = self.path(chain)
+            self._issuers[chain] = (path.chain[1:], True) if path.status is Status.PASS else self._linked(chain)
+        return self._issuers[chain]
+
+    def _linked(self, chain: tuple[str, ...]) -> tuple[tuple[x509.Certificate, ...], bool]:
+        current = self.facts(chain[0]).certificate if chain else None
+        sent = [c for text in chain[1:MAX_SENT] if (c := self.facts(text).certificate) is not None]
+        found: list[x509.Certificate] = []
+        while current is not None and len(found) <= MAX_DEPTH:
+            if current in self._known:
+                return tuple(found), True
+            candidates = (*(c for c in self.anchors.certificates if c.subject == current.issuer), *sent)
+            parent = next((c for c in candidates if issuing(current, c) is Issuing.YES and c not in found), None)
+            if parent is not None:
+                found.append(parent)
+            current = parent
+        return tuple(found), False
 
     def path(self, chain: tuple[str, ...]) -> PathResult:
         """Path of a chain as sent (leaf first, base64 of DER) to an anchor."""
@@ -90,15 +161,20 @@ class Trust:
                 name = x509.IPAddress(leaf.ip_addresses[0])
             else:
                 return ("leaf: has no subjectAltName with a DNS name or an IP address",)
-            builder = verification.PolicyBuilder().store(verification.Store([path.chain[-1]])).time(_naive(path.clock))
+            builder = verification.PolicyBuilder().store(self._store_of(path.chain[-1])).time(_naive(path.clock))
             builder.build_server_verifier(name).verify(path.chain[0], list(path.chain[1:-1]))
         except Exception as error:  # noqa: BLE001 - a refusal, or hostile names
             return (f"a strict verifier says: {one_line(error)}",)
         return ()
 
+    def _store_of(self, anchor: x509.Certificate) -> verification.Store:
+        if anchor not in self._stores:
+            self._stores[anchor] = verification.Store([anchor])
+        return self._stores[anchor]
+
     def is_anchor(self, facts: CertificateFacts) -> bool:
         """Whether this very certificate is a trust anchor."""
-        return facts.certificate is not None and facts.certificate in self.anchors.certificates
+        return facts.certificate is not None and facts.certificate in self._known
 
     def _find(self, chain: tuple[str, ...]) -> PathResult:
         if not chain:
@@ -161,6 +237,11 @@ class Trust:
             what = re.sub(r"AlgorithmIdentifier.*params: (\w+).*", r"\1", reason)
             return PathResult(
                 Status.NOT_TESTED, f"the verifier does not judge an algorithm on the path ({what})", (), clock, clamped
+            )
+        if "constraint" in reason and ("unsupported" in reason or "malformed" in reason):
+            # A form of name constraints that it does not read: POP3S-CERT-016 does.
+            return PathResult(
+                Status.NOT_TESTED, f"the verifier does not judge the name constraints ({reason})", (), clock, clamped
             )
         if leaf.self_issued:
             return PathResult(Status.FAIL, "the certificate is self-signed and no trust anchor", (), clock, clamped)

@@ -14,7 +14,7 @@ from typing import Any
 from .check import Check, Parameter
 from .libraries import yaml
 from .model import Severity
-from .registry import ALWAYS, all_checks
+from .registry import ALWAYS, WITH_CRLS, all_checks
 
 SCHEMA = "port995/profile/1"
 FOLDER = Path(__file__).parent / "profiles"
@@ -77,6 +77,17 @@ class Profile:
             raise ProfileError(f"profile {self.id} does not hold {', '.join(unknown)}: choose among its checks")
         kept = {id_: settings for id_, settings in self.checks.items() if id_ in ids or id_ in ALWAYS}
         return dataclasses.replace(self, checks=kept)
+
+
+    def with_crls(self) -> Profile:
+        """The profile with the checks that a run which is given CRLs has, as this one sets them or as they come."""
+        checks = {
+            id_: self.checks.get(id_)
+            or CheckSettings(check.severity, {name: one.default for name, one in check.parameters.items()})
+            for id_, check in all_checks().items()
+            if id_ in self.checks or id_ in WITH_CRLS
+        }
+        return dataclasses.replace(self, checks=checks)
 
 
 def list_profiles() -> tuple[Profile, ...]:

@@ -10,10 +10,15 @@ from collections.abc import Callable, Collection
 from .check import CATEGORIES, Check
 from .checks import (
     certificate,
+    certificate_chain,
+    certificate_key,
+    certificate_names,
+    certificate_public,
     cleartext,
     clients,
     coverage,
     dns,
+    fleet,
     groups,
     handshake,
     login,
@@ -21,6 +26,7 @@ from .checks import (
     pop3,
     pop3_extensions,
     port,
+    revocation,
     sasl,
     server_name,
     sessions,
@@ -33,13 +39,18 @@ from .checks import (
 )
 
 MODULES = (
-    coverage, port, tls, versions, suites, groups, signatures, handshake, tolerance, sessions, server_name, nodes,
-    cleartext, stls, certificate, pop3, pop3_extensions, sasl, login, dns, clients,
+    coverage, fleet, port, tls, versions, suites, groups, signatures, handshake, tolerance, sessions, server_name,
+    nodes, cleartext, stls, certificate, certificate_key, certificate_public, revocation, certificate_chain,
+    certificate_names, pop3, pop3_extensions, sasl, login, dns, clients,
 )  # fmt: skip
 """The check files, in the order of a report: a file that is not listed here does not run."""
 
 ALWAYS = ("POP3S-FLT-001", "POP3S-COV-000")
 """Checks that no choice and no profile can leave out."""
+
+WITH_CRLS = ("POP3S-CERT-013",)
+"""Checks that a run which is given CRLs has, whatever its profile: they can say nothing without, and a CRL that nothing
+is held against would be believed in by its user."""
 
 MAX_EXPRESSION = 2000
 """Characters of an expression."""

@@ -96,6 +96,44 @@ class HostSubject:
 
 
 @dataclasses.dataclass(frozen=True)
+class LeafSeen:
+    """A server's certificate that was shown somewhere, as far as a fleet is concerned."""
+
+    sha256: str
+    """Fingerprint over the DER, hex."""
+
+    subject: str
+    not_after: datetime.datetime | None
+    key_type: str
+    """`policy.certificate.PublicKey.kind`."""
+
+    key_sha256: str
+    """Over the SubjectPublicKeyInfo, hex; empty: not found."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FleetEndpoint:
+    """What fleet checks need of one endpoint: small, so that ten thousand of them are."""
+
+    host: str
+    label: str
+    name: str
+    """Whom it is, lower case: the server name that is expected there, else the address. Nodes behind one name have the
+    same."""
+
+    leaves: tuple[LeafSeen, ...]
+    keys: Status
+    """``pass``: the key of every session is known; ``not_applicable``: it is shut as intended; else they are not."""
+
+    rsa_settled: bool
+    """Whether it is known what RSA key it has: one was seen, or was believably refused, or no version is spoken that
+    could use it to protect secrets."""
+
+    ssl_2: Status
+    """What POP3S-VER-001 says of it: ``fail``: SSL 2.0 is spoken."""
+
+
+@dataclasses.dataclass(frozen=True)
 class FleetSubject:
     """The question of a fleet check."""
 
@@ -111,6 +149,11 @@ class FleetSubject:
     """Oddities that were kept out of the judgement."""
 
     parameters: Mapping[str, object]
+    endpoints: tuple[FleetEndpoint, ...] = ()
+    """Every endpoint of every host that was not excluded."""
+
+    excluded: int = 0
+    """Hosts that were left out of the run."""
 
 
 def quoted(text: str | None, limit: int = 80) -> str:

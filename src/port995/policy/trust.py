@@ -27,6 +27,9 @@ SYSTEM_FILES: tuple[str, ...] = (
     "/usr/local/share/certs/ca-root-nss.crt",  # FreeBSD
 )
 
+SYSTEM = "system: "
+"""Begins the name of a source that is the machine's own."""
+
 _BLOCK = re.compile(
     rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----.*?-----END (?:X509 |TRUSTED )?CERTIFICATE-----", re.S
 )
@@ -50,6 +53,11 @@ class Anchors:
     sha256: str
     """Of ``pem``, hex."""
 
+    @property
+    def from_system(self) -> bool:
+        """Whether they are the machine's own, and not a user's file."""
+        return self.source.startswith(SYSTEM)
+
 
 def load_anchors(cafile: Path | None = None) -> Anchors:
     """Load the trust anchors.
@@ -58,12 +66,14 @@ def load_anchors(cafile: Path | None = None) -> Anchors:
     :raises TrustError: the file can't be read, holds no certificate or a broken one, or this machine has none
     """
     if cafile is not None:
-        return read_anchors(_read(cafile), str(cafile))
+        # A file of that name must not pass for the machine's own.
+        source = f"./{cafile}" if str(cafile).startswith(SYSTEM) else str(cafile)
+        return read_anchors(_read(cafile), source)
     tried: list[str] = []
     for candidate in dict.fromkeys(filter(None, (ssl.get_default_verify_paths().cafile, *SYSTEM_FILES))):
         tried.append(candidate)
         if Path(candidate).is_file():
-            return read_anchors(_read(Path(candidate)), f"system: {candidate}", tolerant=True)
+            return read_anchors(_read(Path(candidate)), f"{SYSTEM}{candidate}", tolerant=True)
     raise TrustError(
         f"this machine has no trust anchors in {', '.join(tried)}: install its ca-certificates package, or give a CA"
         " file"

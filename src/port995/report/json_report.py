@@ -10,7 +10,7 @@ from ..policy.model import GateVerdict, Judgement, Result, Severity
 from .activity import Activity
 from .escape import without_surrogates
 from .run_header import RunHeader
-from .tally import VERDICTS, endpoints_by_host, tally
+from .tally import VERDICTS, days_left, endpoints_by_host, tally
 
 REPORT_SCHEMA = "port995/report/1"
 
@@ -38,6 +38,7 @@ def to_json(
         "profile": {"id": judgement.profile_id, "sha256": judgement.profile_sha256},
         "checks": header.checks,
         "anchors": {"source": header.anchors_source, "sha256": header.anchors_sha256},
+        "crls": {"sources": list(header.crl_sources), "sha256": header.crls_sha256},
         "partial": judgement.partial,
         "deadline": header.deadline,
         "command": list(header.command),
@@ -47,6 +48,17 @@ def to_json(
         "gate": gate_json(gate, fail_on),
         "activity": _activity(activity),
         "hosts": _hosts(judgement, header),
+        "expiring": [
+            {
+                "not_after": one.not_after,
+                "days_left": days_left(one, judgement),
+                "subject": one.subject,
+                "sha256": one.sha256,
+                "count": one.count,
+                "endpoints": list(one.endpoints),
+            }
+            for one in judgement.expiring
+        ],
         "results": [_result(result) for result in judgement.results],
     }
     clean: dict[str, Any] = _clean(document)

@@ -13,6 +13,8 @@ from ..probe.codec import CodecError, decode
 from ..probe.model import Target
 
 RUN_SCHEMA = "port995/run/1"
+ADDED: dict[str, Any] = {"dns": None, "crl_sources": [], "crls_sha256": ""}
+"""Fields that older headers lack, and what their absence means."""
 
 
 class HeaderError(ValueError):
@@ -82,6 +84,12 @@ class RunHeader:
     dns: DnsPlan | None = None
     """Whom to ask about DNS records; ``None``: nobody."""
 
+    crl_sources: tuple[str, ...] = ()
+    """The files that CRLs came from; none: no CRL was given."""
+
+    crls_sha256: str = ""
+    """SHA-256 of ``crls.pem``, hex; empty: there is none."""
+
     schema: str = RUN_SCHEMA
 
 
@@ -97,6 +105,8 @@ def header_to_json(header: RunHeader) -> dict[str, Any]:
     if header.dns is None:
         # A run that does not ask looks as it did before there was anything to ask.
         del ordered["dns"]
+    if not header.crls_sha256:
+        del ordered["crl_sources"], ordered["crls_sha256"]
     listed: dict[str, Any] = _lists(ordered)
     return listed
 
@@ -109,7 +119,8 @@ def header_from_json(data: object) -> RunHeader:
     fields = _object(data, "the header")
     if fields.get("schema") != RUN_SCHEMA:
         raise HeaderError(f"schema is {fields.get('schema')!a:.60}, this version reads {RUN_SCHEMA!a}")
-    _exactly({"dns": None, **fields}, {field.name for field in dataclasses.fields(RunHeader)}, "the header")
+    fields = {**ADDED, **fields}
+    _exactly(fields, {field.name for field in dataclasses.fields(RunHeader)}, "the header")
     deadline = fields["deadline"]
     if deadline is not None and (
         isinstance(deadline, bool) or not isinstance(deadline, (int, float)) or not math.isfinite(deadline)
@@ -138,6 +149,8 @@ def header_from_json(data: object) -> RunHeader:
         deadline=None if deadline is None else float(deadline),
         checks=_text(fields["checks"], "checks"),
         dns=None if fields.get("dns") is None else _dns(fields["dns"]),
+        crl_sources=_texts(fields["crl_sources"], "crl_sources"),
+        crls_sha256=_text(fields["crls_sha256"], "crls_sha256"),
     )
     names = [host.name for host in header.plan]
     if len(set(names)) != len(names):

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable
 
-from ..policy.model import FOLDING_ORDER, Exit, Judgement, Result, Status
+from ..policy.model import FOLDING_ORDER, Exit, Expiring, Judgement, Result, Status
 
 VERDICTS = {
     Exit.PASSED: "passed",
@@ -45,3 +46,9 @@ def speaking_result(results: Iterable[Result], status: Status) -> Result | None:
     order = {severity: index for index, severity in enumerate(("critical", "high", "medium", "low", "info"))}
     candidates = [result for result in results if result.status is status]
     return min(candidates, key=lambda r: (order[r.severity.value], r.endpoint or "", r.check_id), default=None)
+
+
+def days_left(certificate: Expiring, judgement: Judgement) -> int:
+    """Whole days until a certificate ends, at the clock of the judgement; negative: it has ended."""
+    end, at = (datetime.datetime.fromisoformat(text) for text in (certificate.not_after, judgement.at))
+    return (end - at) // datetime.timedelta(days=1)

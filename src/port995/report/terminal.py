@@ -14,7 +14,7 @@ from ..policy.model import Disposition, Exit, GateVerdict, Judgement, Result, Se
 from .activity import Activity
 from .escape import MESSAGE_LIMIT, visible
 from .run_header import RunHeader
-from .tally import VERDICTS, endpoints_by_host, speaking_result, tally, tally_text
+from .tally import VERDICTS, days_left, endpoints_by_host, speaking_result, tally, tally_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +29,9 @@ else:
         Console = Table = Text = None
 
 HEADINGS = ("HOST", "INTENT", "STATUS", "ENDPOINTS", "REASON")
+EXPIRING = 10
+"""Certificates in the list of those that expire next; report.json has more."""
+
 LISTED = 100
 """Findings that are written out below the table; the rest are counted."""
 
@@ -118,6 +121,7 @@ def _below(judgement: Judgement, gate: GateVerdict, activity: Activity | None) -
         if len(fails) > LISTED:
             lines.append(f"  ... and {len(fails) - LISTED} more in report.json")
     lines += _unproven(judgement.results)
+    lines += _expiring(judgement)
     lines += ["", visible(str(judgement.coverage))]
     if judgement.coverage.reasons:
         words = ", ".join(f"{word} {count}" for word, count in judgement.coverage.reasons.items())
@@ -151,6 +155,21 @@ def _unproven(results: Iterable[Result]) -> list[str]:
         lines.append(visible(line, 2 * MESSAGE_LIMIT))
     if len(groups) > LISTED:
         lines.append(f"  ... and {len(groups) - LISTED} more endpoints in report.json")
+    return lines
+
+
+def _expiring(judgement: Judgement) -> list[str]:
+    """The certificates that expire next, one a line."""
+    if not judgement.expiring:
+        return []
+    lines = ["", "Certificates that expire next:"]
+    for one in judgement.expiring[:EXPIRING]:
+        places = ", ".join(one.endpoints[:3]) + (f" and {one.count - 3} more" if one.count > 3 else "")
+        left = days_left(one, judgement)
+        words = f"in {left} days" if left >= 0 else "expired"
+        lines.append(visible(f"  {one.not_after} ({words}) {one.subject}: {places}", MESSAGE_LIMIT))
+    if len(judgement.expiring) > EXPIRING:
+        lines.append("  ... and more in report.json")
     return lines
 
 

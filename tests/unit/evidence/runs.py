@@ -52,6 +52,15 @@ def anchors_pem() -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
+@functools.cache
+def crls_pem() -> bytes:
+    """One revocation list, with nothing in it."""
+    day = datetime.timedelta(days=1)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a CA of the tests")])
+    builder = x509.CertificateRevocationListBuilder().issuer_name(name).last_update(NOW - day).next_update(NOW + day)
+    return builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
 def header(**more: Any) -> RunHeader:
     fields: dict[str, Any] = {
         "run_id": RUN,

@@ -17,12 +17,27 @@ from junitparser import JUnitXml
 
 from port995.evidence import conclude as conclude_module
 from port995.evidence.conclude import conclude, read_gate
-from port995.evidence.run_folder import RunError, RunFolder, VantagePlan, open_run
+from port995.evidence.run_folder import RunError, RunFolder, VantagePlan, create_run, open_run
 from port995.policy.model import Exit, HostPlan, Intent, Severity, Status
 from port995.probe.journal import JournalWriter
 from port995.report import schema
 
-from .runs import HOSTS, NOW, OPEN, RUN, SOURCES, TARGETS, all_seen, anchors_pem, finished_probe, make_run, seen
+from .runs import (
+    HOSTS,
+    NOW,
+    OPEN,
+    PROFILE,
+    RUN,
+    SOURCES,
+    TARGETS,
+    all_seen,
+    anchors_pem,
+    crls_pem,
+    finished_probe,
+    header,
+    make_run,
+    seen,
+)
 
 
 def concluded(out: Path) -> RunFolder:
@@ -289,3 +304,40 @@ def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(tmp_path: Path,
 def test_the_anchors_of_the_run_are_used_not_those_of_the_machine(tmp_path: Path) -> None:
     run = finished_probe(tmp_path)
     assert conclude_module._anchors(run).pem == anchors_pem()
+
+
+def with_crls(out: Path) -> RunFolder:
+    """A run that was given a CRL."""
+    more = {"crl_sources": ("ca.crl",), "crls_sha256": hashlib.sha256(crls_pem()).hexdigest()}
+    run = create_run(out, header(**more), PROFILE.raw, anchors_pem(), crls_pem())
+    with JournalWriter(str(run.journal_path("controller"))) as journal:
+        for observation in all_seen():
+            journal.append(observation)
+    return run
+
+
+def test_crls_are_kept_judged_by_and_vouched_for(tmp_path: Path) -> None:
+    conclusion = conclude(with_crls(tmp_path), at=NOW)
+    assert conclusion.gate.exit is Exit.PASSED, conclusion.gate.reasons
+    results = [one for one in conclusion.judgement.results if one.check_id == "POP3S-CERT-013"]
+    assert {one.host for one in results} == set(HOSTS)
+    assert "crls.pem" in json.loads((tmp_path / "gate.json").read_text())["files"]
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["crls"] == {"sources": ["ca.crl"], "sha256": hashlib.sha256(crls_pem()).hexdigest()}
+    (tmp_path / "crls.pem").write_bytes(crls_pem() + b"\n")
+    with pytest.raises(RunError, match="crls.pem was changed"):
+        read_gate(tmp_path)
+    with pytest.raises(RunError, match="not the CRLs of this run"):
+        conclude(open_run(tmp_path), at=NOW)
+    (tmp_path / "crls.pem").unlink()
+    with pytest.raises(RunError, match="crls.pem"):
+        conclude(open_run(tmp_path), at=NOW)
+
+
+def test_a_gate_that_does_not_name_the_crls_is_not_read(tmp_path: Path) -> None:
+    conclude(with_crls(tmp_path), at=NOW)
+    document = json.loads((tmp_path / "gate.json").read_text())
+    del document["files"]["crls.pem"]
+    (tmp_path / "gate.json").write_text(json.dumps(document))
+    with pytest.raises(RunError, match="does not vouch for crls.pem"):
+        read_gate(tmp_path)

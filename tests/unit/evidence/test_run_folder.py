@@ -106,6 +106,10 @@ def test_profile_and_anchors_must_be_those_of_the_header(tmp_path: Path) -> None
         create_run(tmp_path, header(), b"other", anchors_pem())
     with pytest.raises(RunError, match="anchors.pem"):
         create_run(tmp_path, header(), PROFILE.raw, b"other")
+    with pytest.raises(RunError, match="crls.pem"):
+        create_run(tmp_path, header(), PROFILE.raw, anchors_pem(), b"other")
+    with pytest.raises(RunError, match="crls.pem"):
+        create_run(tmp_path, header(crls_sha256="a" * 64), PROFILE.raw, anchors_pem())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -38,7 +38,8 @@ def shown(*certificates, aim=None, trusted=None, **changes):
     texts = tuple(c if isinstance(c, str) else der(c) for c in certificates)
     handshake = dataclasses.replace(good_tls(), certificates=texts, **changes)
     aim = aim or target()
-    seen = [session(aim, tls=handshake, hello_certificates=texts[:1]), companion(aim)]
+    both = {"tls": handshake, "hello_certificates": texts[:1]}
+    seen = [session(aim, **both), companion(aim, **both)]
     return judged(seen, targets=[aim], anchors=anchors(*(trusted or ())))
 
 

@@ -18,6 +18,7 @@ from port995.policy.model import FOLDING_ORDER, Exit, HostPlan, Intent, Status
 from port995.probe.model import Capability, Resolution, TcpConnect
 
 from .certificates import DAY, NOW, chain, der, intermediate, leaf
+from .hellos import good_hellos, taken
 from .seen import (
     CLOSED,
     CONTROLLER,
@@ -37,8 +38,12 @@ from .seen import (
 
 GOOD_NEWS = (Status.MANUAL, Status.WAIVED, Status.PASS, Status.NOT_APPLICABLE)
 
+RSA_LEAF = chain(leaf(kind="rsa2048"))
+SHARED = {"tls": dataclasses.replace(good_tls(), certificates=RSA_LEAF), "hello_certificates": RSA_LEAF}
 SESSIONS = {
     "good": {},
+    "shared RSA key": {**SHARED, "hellos": good_hellos(RSA_LEAF[0])},
+    "SSL 2.0 with it": {**SHARED, "hellos": good_hellos(RSA_LEAF[0], ssl2=taken(0x010080, 0x0002))},
     "expired": {"tls": dataclasses.replace(good_tls(), certificates=chain(leaf(end=NOW - DAY)))},
     "wrong name": {"tls": dataclasses.replace(good_tls(), certificates=chain(leaf(dns=("other.example",))))},
     "unknown CA": {"tls": dataclasses.replace(good_tls(), certificates=chain(leaf("Other CA")))},
@@ -61,6 +66,7 @@ SESSIONS = {
 }
 COMPANIONS = {
     "good": {},
+    "expired": {"tls": dataclasses.replace(good_tls(), certificates=chain(leaf(end=NOW - DAY)))},
     "login": {"clear": dataclasses.replace(GOOD_CLEAR, capabilities=(Capability("USER"),))},
     "no STLS": {"clear": dataclasses.replace(GOOD_CLEAR, capabilities=(Capability("UIDL"),), stls_reply="-ERR")},
     "closed": {"tcp": CLOSED, "tls": None, "clear": None},

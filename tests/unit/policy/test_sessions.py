@@ -66,7 +66,7 @@ def test_good_session_passes(check):
 
 @pytest.mark.parametrize("check", SESSION_CHECKS)
 def test_session_check_has_no_object_where_the_port_is_closed_as_intended(check):
-    seen = [unanswered(CLOSED), unanswered(CLOSED, source=TWO)]
+    seen = [unanswered(CLOSED), unanswered(CLOSED, source=TWO), refused_companion(), refused_companion(source=TWO)]
     result = result_of(judged(seen, intent=Intent.CLOSED), check)
     assert result.status.value == "not_applicable"
     assert "conn-refused" in result.message

@@ -230,7 +230,9 @@ def test_no_hello_of_a_profile_has_a_length_that_hangs_a_middlebox(profile: str)
 
 
 def test_a_profile_without_checks_on_hellos_asks_nothing() -> None:
-    assert compile_offers(with_checks("strict", "POP3S-CERT", "POP3S-PORT")) == ()
+    assert compile_offers(with_checks("baseline", "POP3S-CERT", "POP3S-PORT")) == ()
+    # The one check of certificates that does: whether the staple comes that some promise.
+    assert {one.id for one in compile_offers(with_checks("strict", "POP3S-CERT")) if not one.control} == {"extras"}
 
 
 def test_a_profile_about_versions_alone_asks_no_suites_of_tls_1_2() -> None:

@@ -11,13 +11,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from port995.dns.model import DnsPlan
-from port995.policy.model import Disposition, HostPlan, Intent, Judgement, Status
+from port995.policy.model import Disposition, Expiring, HostPlan, Intent, Judgement, Status
 from port995.probe.model import Connection, Observation, Resolution, Target, Vantage
 from port995.report import schema
 from port995.report.activity import activity_of
 from port995.report.gate_file import GateFileError, read_gate_json, to_gate_json
 from port995.report.json_report import as_text, to_json
-from port995.report.run_header import HeaderError, header_from_json, header_to_json
+from port995.report.run_header import ADDED, HeaderError, header_from_json, header_to_json
 
 from .judgements import (
     HOSTILE,
@@ -151,7 +151,7 @@ def test_a_header_that_does_not_fit_is_refused(change: dict[str, Any]) -> None:
         header_from_json({**header_to_json(full_header()), **change})
 
 
-@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(full_header()) if field.name != "dns"])
+@pytest.mark.parametrize("field", [one.name for one in dataclasses.fields(full_header()) if one.name not in ADDED])
 def test_a_header_that_lacks_a_field_is_refused(field: str) -> None:
     data = header_to_json(full_header())
     del data[field]
@@ -171,6 +171,20 @@ def test_a_header_says_whom_to_ask_and_one_of_before_says_nobody() -> None:
     assert header_from_json(json.loads(json.dumps(before))).dns is None
     for change in ({"dns": {"servers": []}}, {"dns": [1]}, {"dns": {**document["dns"], "more": 1}}):
         with pytest.raises(HeaderError, match="dns"):
+            header_from_json({**document, **change})
+
+
+def test_a_header_says_which_crls_were_given_and_one_of_before_says_none() -> None:
+    given = dataclasses.replace(full_header(), crl_sources=("ca.crl",), crls_sha256="a" * 64)
+    document = json.loads(json.dumps(header_to_json(given)))
+    Draft202012Validator(schema.load("run-1")).validate(document)
+    assert header_from_json(document) == given
+    before = header_to_json(full_header())
+    assert not set(ADDED) & set(before)
+    header = header_from_json(before)
+    assert (header.crl_sources, header.crls_sha256) == ((), "")
+    for change in ({"crl_sources": "ca.crl"}, {"crls_sha256": None}):
+        with pytest.raises(HeaderError, match="crl"):
             header_from_json({**document, **change})
 
 
@@ -221,3 +235,16 @@ def test_a_gate_file_that_is_no_json_is_refused(data: bytes) -> None:
 def test_a_gate_file_reads_back_as_the_gate_said(judgement: Judgement) -> None:
     _, verdict, _ = told(judgement)
     assert read_gate_json(json.dumps(gate_document(judgement)).encode()).verdict == verdict
+
+
+def test_certificates_that_expire_next_stand_in_the_report() -> None:
+    one = Expiring("2026-11-27T11:00:00Z", "CN=mail", "a" * 64, 1, ("host 192.0.2.1:995",))
+    judgement, verdict, header = told(dataclasses.replace(five_hosts(), expiring=(one,)))
+    document = to_json(judgement, verdict, header)
+    Draft202012Validator(schema.load("report-1")).validate(document)
+    assert document["expiring"] == [
+        {
+            "not_after": "2026-11-27T11:00:00Z", "days_left": 2, "subject": "CN=mail", "sha256": "a" * 64, "count": 1,
+            "endpoints": ["host 192.0.2.1:995"],
+        }
+    ]  # fmt: skip

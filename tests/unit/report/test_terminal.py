@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 
 import pytest
 
-from port995.policy.model import Disposition, Status
+from port995.policy.model import Disposition, Expiring, Status
 from port995.report import terminal
 from port995.report.activity import Activity
 from port995.report.terminal import LISTED, render, to_text
@@ -136,3 +137,26 @@ def test_connections_are_told_with_their_purpose() -> None:
     found, verdict, header = told(good_host())
     text = to_text(found, verdict, header, Activity(2, (), {"TLS and POP3 session": 3}))
     assert "observations 2, connections 3 (3 TLS and POP3 session)" in text
+
+
+def expiring(count: int) -> tuple[Expiring, ...]:
+    return tuple(
+        Expiring(f"2026-11-{day:02}T12:00:00Z", f"CN={HOSTILE}{day}", "a" * 64, 5, ("one 192.0.2.1:995", "two", "three"))
+        for day in range(23, 23 + count)
+    )
+
+
+def test_certificates_that_expire_next_are_listed_with_the_days_that_are_left() -> None:
+    lines = to_text(*told(dataclasses.replace(good_host(), expiring=expiring(3)))).splitlines()
+    at = lines.index("Certificates that expire next:")
+    assert "2026-11-23T12:00:00Z (expired) CN=" in lines[at + 1]
+    assert "(in 0 days)" in lines[at + 2] and "(in 1 days)" in lines[at + 3]
+    assert lines[at + 1].endswith("one 192.0.2.1:995, two, three and 2 more")
+    assert "\x1b" not in lines[at + 1] and lines[at + 4] == ""
+
+
+def test_the_list_of_what_expires_is_short_and_says_where_there_is_more() -> None:
+    many = expiring(7) * 2
+    text = to_text(*told(dataclasses.replace(good_host(), expiring=many)))
+    assert text.count("CN=") == terminal.EXPIRING < len(many) and "  ... and more in report.json" in text
+    assert "Certificates that expire next" not in to_text(*told(good_host()))

@@ -15,11 +15,11 @@ from ..certificate import CertificateFacts
 from ..check import endpoint_check
 from ..dns_questions import POP3, POP3S, aliases_of, domains_of, names_of, srv_name, tlsa_name
 from ..dns_view import INSECURE, SECURE, DnsView, served
+from ..leaf import with_leaves
 from ..model import Intent, Severity, Status
 from ..session import each_session, not_tested
 from ..subject import EndpointSubject, Finding, quoted, seen_from
 from ..tlsa import MATCH, MISMATCH, UNTOLD, UNUSABLE, Shown, Verdict, compare
-from .certificate import _with_leaves
 
 Decide = Callable[[EndpointSubject, DnsView], Sequence[Finding]]
 
@@ -294,7 +294,7 @@ def _held_against(subject: EndpointSubject, view: DnsView, lookup: Lookup, names
         verdicts = [(record, compare(record, shown, asked.trust)) for record in lookup.tlsa]
         return _judged(view, lookup, verdicts, seen, leaf)
 
-    return each_session(_with_leaves(look))(subject)
+    return each_session(with_leaves(look))(subject)
 
 
 def _judged(
