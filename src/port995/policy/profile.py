@@ -78,7 +78,6 @@ class Profile:
         kept = {id_: settings for id_, settings in self.checks.items() if id_ in ids or id_ in ALWAYS}
         return dataclasses.replace(self, checks=kept)
 
-
     def with_crls(self) -> Profile:
         """The profile with the checks that a run which is given CRLs has, as this one sets them or as they come."""
         checks = {

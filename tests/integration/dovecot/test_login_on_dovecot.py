@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,15 +29,12 @@ EXTRA = "auth_mechanisms = plain login apop\nauth_failure_delay = 0 secs\nauth_v
 
 
 @pytest.fixture(scope="module")
-def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dovecot]:
+def dovecot() -> Iterator[Dovecot]:
     """Dovecot with one user and three mails, one of them with dots at line starts."""
     if dovecot_binary() is None:
         pytest.skip("dovecot is not installed (Debian: dovecot-pop3d)")
-    folder = tmp_path_factory.mktemp("mailbox")
-    # Dovecot's processes are not root's: they have to come through to the mailbox.
-    for parent in (folder, *folder.parents):
-        if parent.stat().st_uid == os.getuid() and parent.name.startswith("pytest"):
-            parent.chmod(0o755)
+    # Dovecot's processes are not root's, and have to come through to the mailbox: pytest's own folders are closed.
+    folder = Path(tempfile.mkdtemp(prefix="port995-mailbox-", dir="/tmp"))
     folder.chmod(0o755)
     chain, key, _ = make_chain(folder / "pki", SERVER_NAME, address="127.0.0.1")
     box = folder / "mail" / USER
@@ -55,6 +54,7 @@ def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dovecot]:
         raise
     yield server
     server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def audit(dovecot: Dovecot, folder: Path, password: str, *arguments: str, name: str = SERVER_NAME) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def test_each_service_is_told_of_once_and_keeps_its_deadline(aftermath: Aftermat
     for one in seen:
         assert one.not_tested is None, (one.not_tested, one.detail)
         assert lasted(one) < OPTIONS.endpoint_timeout + SLACK
-        assert len(one.hellos) <= OPTIONS.hello_budget
+        assert len(one.hellos) <= OPTIONS.budget
 
 
 @pytest.mark.parametrize("host", HOSTILE)

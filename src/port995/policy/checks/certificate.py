@@ -20,6 +20,7 @@ SHORT_SERIAL = 32
 """Bits of a serial number up to which it is told: CAs of today take 64 random ones or more (Baseline Requirements
 section 7.1)."""
 
+
 @endpoint_check(
     id="POP3S-CERT-001",
     title="Certificate stands for the expected name",
