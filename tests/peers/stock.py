@@ -49,6 +49,7 @@ COURIER = Stock(
 """1.0.16 on GnuTLS 3.7. Its certificate, made when it was installed, is for localhost; the daemon that knows passwords
 does not run."""
 
+CYRMASTER = "cyrmaster -d -p /run/cyrmaster.pid -C /etc/imapd.conf -M /etc/cyrus.conf"
 CYRUS = Stock(
     "cyrus", chroots.CYRUS,
     start=f"""{SNAKEOIL}
@@ -58,8 +59,8 @@ sed -i -E 's/^#(tls_server_(cert|key):)/\\1/' /etc/imapd.conf
 adduser --quiet cyrus ssl-cert
 mkdir -p /run/cyrus/socket /run/cyrus/proc /run/cyrus/lock
 chown -R cyrus:mail /run/cyrus
-cyrmaster -d -p /run/cyrmaster.pid -C /etc/imapd.conf -M /etc/cyrus.conf""",
-    restart="kill -HUP $(cat /run/cyrmaster.pid); sleep 2",
+{CYRMASTER}""",
+    restart=f"kill $(cat /run/cyrmaster.pid); sleep 2\n{CYRMASTER}",
 )  # fmt: skip
 """3.6.1 on OpenSSL 3.0. Debian's POP3S line in cyrus.conf and the certificate in imapd.conf are comments: taken in, with
 the group that may read the key. Services whose programs are in other packages are left out, else its master ends."""

@@ -110,17 +110,21 @@ class StockHost:
             raise OSError(f"{commands}: exit {words[1].decode()}\n{output}")
         return output
 
-    def scan(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+    def write(self, path: str, text: str) -> None:
+        """Write a file on the host, with the mode of a new one."""
+        self.run(f"printf %s {shlex.quote(text)} > {shlex.quote(path)}")
+
+    def scan(self, *arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
         """``port995 scan`` of this host from the scanner's side of the cable."""
         return self.from_scanner(
-            sys.executable, "-m", "port995", "scan", SERVER, "--server-name", NAME, *map(str, arguments)
+            sys.executable, "-m", "port995", "scan", SERVER, "--server-name", NAME, *map(str, arguments), folder=folder
         )
 
-    def from_scanner(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def from_scanner(self, *command: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
         """A command on the scanner's side of the cable."""
         return subprocess.run(
             ["ip", "netns", "exec", self.scanner, *command],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False, cwd=folder,
         )  # fmt: skip
 
     def wait_until_open(self, port: int = 995) -> None:
@@ -132,7 +136,7 @@ class StockHost:
         # The kernel's table of sockets tells it without a connection that the server would log.
         while f":{port:04X} 00000000" not in self.run("cat /proc/net/tcp") + self._tcp6(port):
             if time.monotonic() > end:
-                raise OSError(f"{self.release.name} did not open port {port}:\n{self.run('ps ax || true')}")
+                raise OSError(f"{self.release.name} did not open port {port}:\n{self.run('cat /proc/[0-9]*/comm')}")
             time.sleep(0.1)
 
     def _tcp6(self, port: int) -> str:
