@@ -24,25 +24,28 @@ _SIGNS = (
 )
 """What each says of itself, in small letters, as it comes."""
 
-_CERTIFICATE = "a certificate for the name that clients use, from a CA that they trust: leaf first, then intermediates"
+_CERTIFICATE = "a certificate for the name that clients use, from a CA they trust: leaf first, then intermediates"
 
 _OPENSSL = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Forward secrecy and authenticated encryption."""
 
-_LEVEL = ":@SECLEVEL=2 at the end of {}; it wants RSA keys and Diffie-Hellman primes of 2048 bits or more, else no TLS at all"
-"""An addition and not a list of its own, so that a page never names two values of one setting. OpenSSL 3 has no SHA-1 from
-level 1 on, 1.1.1 from level 2 on; Dovecot 2.3 with an ssl_dh of 1024 bits ends every handshake at level 2."""
+_LEVEL = (
+    ":@SECLEVEL=2 at the end of {}; it wants RSA keys and Diffie-Hellman primes of 2048 bits or more, else no TLS at"
+    " all"
+)
+"""An addition and not a list of its own, so that a page never names two values of one setting. OpenSSL 3 has no SHA-1
+from level 1 on, 1.1.1 from level 2 on; Dovecot 2.3 with an ssl_dh of 1024 bits ends every handshake at level 2."""
 
 _GNUTLS = (
     "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA"
     ":-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305"
 )
-"""The same of GnuTLS, the versions with it and no SHA-1: Courier on GnuTLS has no other setting for them, and heeds neither
+"""The same of GnuTLS, the versions with it, no SHA-1: Courier on GnuTLS has no other setting for them, and heeds neither
 TLS_PROTOCOL nor TLS_CIPHER_LIST."""
 
 _COURIER_TLS = (
-    f'pop3d-ssl of Debian, Ubuntu and others with GnuTLS: TLS_PRIORITY="{_GNUTLS}"; with OpenSSL: TLS_PROTOCOL="TLSv1.2++"'
-    f' and TLS_CIPHER_LIST="{_OPENSSL}:@SECLEVEL=2"'
+    f'pop3d-ssl of Debian, Ubuntu and others with GnuTLS: TLS_PRIORITY="{_GNUTLS}"; with OpenSSL:'
+    f' TLS_PROTOCOL="TLSv1.2++" and TLS_CIPHER_LIST="{_OPENSSL}:@SECLEVEL=2"'
 )
 
 _NO_COURIER_POP = "no clear-text port: stop and disable courier-pop (POP3DSTART=NO in pop3d)"
@@ -62,7 +65,7 @@ _SETTINGS: dict[tuple[str, ...], dict[str, str]] = {
         CYRUS: "imapd.conf: tls_versions: tls1_2 tls1_3",
         EXCHANGE: "Schannel, for servers, in the registry: TLS 1.2 on, all older protocols off; then restart Windows",
     },
-    ("CIPH-001", "CIPH-002", "CIPH-003", "CIPH-004", "CIPH-005", "CIPH-006", "CIPH-007", "CIPH-008", "CIPH-009"): {
+    tuple(f"CIPH-{number:03}" for number in range(1, 10)): {
         DOVECOT: f"ssl_cipher_list = {_OPENSSL}",
         COURIER: _COURIER_TLS,
         CYRUS: f"imapd.conf: tls_ciphers: {_OPENSSL}",
@@ -92,8 +95,8 @@ _SETTINGS: dict[tuple[str, ...], dict[str, str]] = {
     ("CLR-002",): {
         DOVECOT: "ssl = required, and 2.3: disable_plaintext_auth = yes, 2.4: auth_allow_cleartext = no; or no"
         " clear-text port: service pop3-login { inet_listener pop3 { port = 0 } }",
-        COURIER: f"{_NO_COURIER_POP}; where it must stay, pop3d-ssl: POP3_TLS_REQUIRED=1, which refuses USER before STLS"
-        " and still lists it, so this finding stays too",
+        COURIER: f"{_NO_COURIER_POP}; where it must stay, pop3d-ssl: POP3_TLS_REQUIRED=1, which refuses USER before"
+        " STLS and still lists it, so this finding stays too",
         CYRUS: "imapd.conf: allowplaintext: no; or no clear-text port: no pop3 line in cyrus.conf",
         EXCHANGE: "Set-PopSettings -LoginType SecureLogin",
     },
@@ -103,12 +106,19 @@ _SETTINGS: dict[tuple[str, ...], dict[str, str]] = {
         CYRUS: "imapd.conf: tls_server_cert and tls_server_key",
     },
     ("STLS-001",): {
-        COURIER: f"{_NO_COURIER_POP}; or Courier 1.1.5 or later (CVE-2021-38084; Debian 12 has 1.0.16, Debian 13 1.4.1)",
+        COURIER: f"{_NO_COURIER_POP}; or Courier 1.1.5 or later (CVE-2021-38084; Debian 12 has 1.0.16, Debian 13"
+        " 1.4.1)",
     },
     ("STLS-003",): {
         DOVECOT: "no clear-text port: service pop3-login { inet_listener pop3 { port = 0 } }",
         COURIER: _NO_COURIER_POP,
         CYRUS: "no clear-text port: no pop3 line in cyrus.conf",
+    },
+    ("POP-004",): {CYRUS: "imapd.conf: serverinfo: off"},
+    ("POP-005",): {CYRUS: "imapd.conf: allowapop: no", DOVECOT: "auth_mechanisms without apop"},
+    ("POP-006",): {
+        CYRUS: "imapd.conf: sasl_mech_list: PLAIN SCRAM-SHA-256",
+        DOVECOT: "auth_mechanisms = plain (or scram-sha-256 beside it)",
     },
     ("CERT-001", "CERT-002", "CERT-003", "CERT-004", "CERT-005", "CERT-006"): {
         DOVECOT: "2.3: ssl_cert = </path and ssl_key = </path, 2.4: ssl_server_cert_file = /path and"

@@ -54,7 +54,7 @@ def page(
             lines += _tls(seen, told)
     lines += _certificates(observations) + _pop3(observations)
     if clients:
-        lines += _section("MAIL CLIENTS (modelled from what was seen; none of them connected)", clients)
+        lines += _section("MAIL CLIENTS (modelled from what was seen; none of them connected)", _clients(clients))
     return lines
 
 
@@ -66,6 +66,21 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
     return textwrap.wrap(text, WIDTH - 2, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [
         ""
     ]
+
+
+def _clients(lines: Iterable[str]) -> list[str]:
+    """Without the word that the heading says of all of them."""
+    told = []
+    for line in lines:
+        shown = line.removeprefix("modelled  ")
+        told += [shown] if len(shown) <= WIDTH - 2 else _wrapped_in_columns(shown)
+    return told
+
+
+def _wrapped_in_columns(line: str) -> list[str]:
+    return textwrap.wrap(
+        line, WIDTH - 2, subsequent_indent=" " * 44, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _where(observations: Sequence[Observation]) -> list[str]:
