@@ -40,8 +40,8 @@ _GNUTLS = (
     "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA"
     ":-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305"
 )
-"""The same of GnuTLS, the versions with it, no SHA-1: Courier on GnuTLS has no other setting for them, and heeds neither
-TLS_PROTOCOL nor TLS_CIPHER_LIST."""
+"""The same of GnuTLS, the versions with it, no SHA-1: Courier on GnuTLS has no other setting for them, and
+heeds neither TLS_PROTOCOL nor TLS_CIPHER_LIST."""
 
 _COURIER_TLS = (
     f'pop3d-ssl of Debian, Ubuntu and others with GnuTLS: TLS_PRIORITY="{_GNUTLS}"; with OpenSSL:'
