@@ -54,6 +54,7 @@ truth: $(READY) ## Hold the gate against 200 random configurations of real serve
 bench: $(READY) ## Endpoints per second and memory, against peers
 	$(BIN)/python -m tests.bench.bench_endpoints --network
 	$(BIN)/python -m tests.bench.bench_gate --network
+	$(BIN)/python -m tests.bench.bench_full
 
 clean: ## Remove what was built
 	rm -rf dist $(VENV)

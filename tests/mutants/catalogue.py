@@ -227,6 +227,14 @@ BELIEVING = (
         ("tests/unit/policy/test_belief.py",),
     ),
     Mutant(
+        "any-octets-before-an-end-refuse",
+        "src/port995/policy/belief.py",
+        "    if hello.octets_received and not _only_close_notify(hello):\n",
+        "    if False:\n",
+        "a connection that broke off after some octets has refused",
+        ("tests/unit/policy/test_belief.py",),
+    ),
+    Mutant(
         "any-alert-refuses",
         "src/port995/policy/belief.py",
         "REFUSING_ALERTS = (40, 70, 71, 86)\n",

@@ -7,7 +7,8 @@ The rules, each learnt from a server or a network that fooled another tool:
 - A fatal alert handshake_failure (40), protocol_version (70), insufficient_security (71) or inappropriate_fallback (86)
   refuses the whole offer. Others say that the hello or the server was at fault.
 - An end of the connection, a reset, or internal_error (80) refuses an offer of one family of key exchanges, and only
-  when it came twice, with an answered hello in between: once is what a fault on the way looks like.
+  when it came twice, with an answered hello in between: once is what a fault on the way looks like. An end that TLS
+  itself announces (close_notify and nothing else: Courier on GnuTLS refuses so) is one of them, and no more than that.
 - unexpected_message (10) in TLS 1.3, OpenJDK's word for no common group, refuses the groups when it came twice, and the
   same offer with more groups was answered in between: then nothing but the groups is at fault.
 - Any refusal stands behind an answered hello, and behind them all stands the session, or the control once more where
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Iterable, Sequence
 
 from ..probe.model import Hello, Observation
@@ -286,7 +288,7 @@ def _unbelievable(hello: Hello, round_trip: float, after_stls: bool) -> str:
         return "SSLv2 was spoken, if only to complain"
     if hello.outcome not in WEAK_ENDS:
         return f"{hello.outcome}{f' ({hello.detail})' if hello.detail else ''} is no refusal"
-    if hello.octets_received:
+    if hello.octets_received and not _only_close_notify(hello):
         return "octets came and made no sense, then the connection ended"
     if not after_stls and hello.quiet_seconds < max(QUIET_SECONDS, 0.9 * round_trip):
         return "the connection ended so soon that it looks like a throttle"
@@ -295,6 +297,12 @@ def _unbelievable(hello: Hello, round_trip: float, after_stls: bool) -> str:
     return "" if _one_family(hello) else _MIXED
 
 
+def _only_close_notify(hello: Hello) -> bool:
+    """Whether all that came was the alert close_notify, of either level (RFC 5246 section 7.2.1): seven octets."""
+    return hello.outcome == "eof" and hello.octets_received == 7 and bool(_CLOSE_NOTIFY.fullmatch(hello.head))
+
+
+_CLOSE_NOTIFY = re.compile("1503[0-9a-f]{2}00020[12]00")
 _MIXED = "the connection ended, and the offer mixed families of key exchanges: one of them may hide the others"
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from ..policy.certificate import read_certificate, timestamp
 from ..policy.facts import SpokenVersion, TlsFacts, facts_of
 from ..policy.model import Judgement, Result, Severity, Status
-from ..policy.settings import daemons_of, setting_for
+from ..policy.settings import WHERE, daemons_of, setting_for
 from ..policy.subject import seen_from
 from ..probe.model import Observation, Pop3Dialogue
 from ..probe.tls.cipher_suites import BY_NUMBER, weaknesses
@@ -54,7 +54,7 @@ def page(
             lines += _tls(seen, told)
     lines += _certificates(observations) + _pop3(observations)
     if clients:
-        lines += _section("MAIL CLIENTS (modelled from what was seen; none of them connected)", clients)
+        lines += _section("MAIL CLIENTS (modelled from what was seen; none of them connected)", _clients(clients))
     return lines
 
 
@@ -66,6 +66,21 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
     return textwrap.wrap(text, WIDTH - 2, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [
         ""
     ]
+
+
+def _clients(lines: Iterable[str]) -> list[str]:
+    """Without the word that the heading says of all of them."""
+    told = []
+    for line in lines:
+        shown = line.removeprefix("modelled  ")
+        told += [shown] if len(shown) <= WIDTH - 2 else _wrapped_in_columns(shown)
+    return told
+
+
+def _wrapped_in_columns(line: str) -> list[str]:
+    return textwrap.wrap(
+        line, WIDTH - 2, subsequent_indent=" " * 44, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _where(observations: Sequence[Observation]) -> list[str]:
@@ -85,7 +100,7 @@ def _where(observations: Sequence[Observation]) -> list[str]:
 
 def _answer(judgement: Judgement, observations: Sequence[Observation]) -> list[str]:
     counts = {status: [r for r in judgement.results if r.status is status] for status in Status}
-    fails = sorted(counts[Status.FAIL], key=lambda r: (_SEVERITIES.index(r.severity), r.check_id))
+    fails = _worst_first(counts[Status.FAIL])
     left = [r for status in (Status.ERROR, Status.UNREACHABLE, Status.NOT_TESTED) for r in counts[status]]
     if fails:
         by = ", ".join(
@@ -100,38 +115,60 @@ def _answer(judgement: Judgement, observations: Sequence[Observation]) -> list[s
         head = f"As it should be by the profile {judgement.profile_id}"
     proven = len(counts[Status.PASS])
     head += f"; {proven} checks pass" + (f", {len(left)} could not be told" if left else "")
-    body = [head + "."]
+    body = _wrapped(head + ".")
     places = {f" {seen_from(seen)}" for seen in observations}
-    for result in (*fails, *left):
-        word = result.severity.value if result.status is Status.FAIL else "not told"
+    def words(result: Result) -> str:
         message = result.message
         for place in places if len(places) == 1 else ():
             message = message.replace(place, "")  # It stands above, once.
-        line = f"[{word}] {result.title}: {message} ({result.check_id})"
-        body += _wrapped(visible(line, 600), "    ")
+        return message
+
+    for result in fails:
+        line = f"[{result.severity.value}] {result.title}: NO, {_without_title(result, words(result))}"
+        body += _wrapped(visible(f"{line} ({result.check_id})", 600), "    ")
+    alike: dict[str, list[Result]] = {}
+    for result in left:
+        alike.setdefault(words(result), []).append(result)
+    for message, results in alike.items():
+        titles = "; ".join(result.title for result in results)
+        ids = ", ".join(result.check_id for result in results)
+        body += _wrapped(visible(f"[not told] {titles}? {message}", 2000) + f" ({ids})", "    ")
     return _section("ANSWER", body)
+
+
+def _worst_first(results: Iterable[Result]) -> list[Result]:
+    return sorted(results, key=lambda result: (_SEVERITIES.index(result.severity), result.check_id))
+
+
+def _without_title(result: Result, message: str) -> str:
+    """The message without what only says the title again: "expected SSL 3.0 refused, ..." of "SSL 3.0 is refused"."""
+    title = result.title.replace(" is refused", " refused").replace(" are refused", " refused")
+    expected = f"expected {title}, "
+    return message[len(expected) :] if message.lower().startswith(expected.lower()) else message
 
 
 def _changes(judgement: Judgement, observations: Sequence[Observation]) -> list[str]:
     daemons = daemons_of(observations)
     told: dict[str, list[str]] = {}
-    for result in judgement.results:
-        if result.status is not Status.FAIL:
-            continue
+    for result in _worst_first(result for result in judgement.results if result.status is Status.FAIL):
         for advice in _advice(result, daemons):
             told.setdefault(advice, []).append(result.check_id)
     if not told:
         return []
-    body = [
-        f"The server says that it is {' and '.join(daemons)}." if daemons else "The server does not say what it is."
-    ]
+    body = [] if daemons else ["The server does not say what it is."]
+    for daemon in daemons:
+        body += _wrapped(f"The server says that it is {daemon}. Settings: {WHERE[daemon]}.", "  ")
     for number, (advice, ids) in enumerate(told.items(), 1):
         body += _wrapped(f"{number}. {advice}  ({', '.join(dict.fromkeys(ids))})", "   ")
     return _section("WHAT TO CHANGE", body)
 
 
 def _advice(result: Result, daemons: Sequence[str]) -> list[str]:
-    settings = [f"{daemon}: {setting}" for daemon in daemons if (setting := setting_for(result.check_id, daemon))]
+    settings = [
+        setting if len(daemons) == 1 else f"{daemon}: {setting}"
+        for daemon in daemons
+        if (setting := setting_for(result.check_id, daemon))
+    ]
     return settings or [result.remediation or "nothing is known that mends it"]
 
 
@@ -142,7 +179,7 @@ def _tls(seen: Observation, told: dict[TlsFacts, str]) -> list[str]:
     session = seen.tls
     if session is not None and session.outcome == "completed":
         group = f", {group_name(session.group)}" if session.group is not None else ""
-        body = [f"this session: {session.version} {session.cipher_suite}{group}"]
+        body = [f"session of this scan: {session.version} {session.cipher_suite}{group}"]
     else:
         body = [f"no session: {session.outcome if session is not None else seen.not_tested or 'none was tried'}"]
     if seen.hellos_ended:
@@ -150,7 +187,7 @@ def _tls(seen: Observation, told: dict[TlsFacts, str]) -> list[str]:
     same = told.setdefault(facts, where) if seen.hellos else where
     if same != where:
         return _section(f"TLS ON {where.upper()}", [*body, f"all else is the same as on {same}"])
-    body.append("versions: " + _versions(facts, bool(seen.hellos)))
+    body += _wrapped("versions: " + _versions(facts, bool(seen.hellos)), "  ")
     for spoken in facts.versions:
         if spoken.suites or spoken.groups:
             body += ["", *_version(spoken)]
@@ -177,7 +214,9 @@ def _version(spoken: SpokenVersion) -> list[str]:
     lines += [f"  0x{number:04X} {suite_name(number)}{_weak(number)}" for number in spoken.suites]
     if spoken.groups:
         rest = "all others refused" if spoken.all_groups else "others not known"
-        order = f"; the {spoken.group_order}'s order decides" if spoken.group_order else ""
+        # Of TLS 1.3 it was asked without a key share; a share that fits may be taken before any order (RFC 8446 4.1.1).
+        when = "without a key share " if spoken.version == TLS_1_3 else ""
+        order = f"; {when}the {spoken.group_order}'s order decides" if spoken.group_order else ""
         names = ", ".join(group_name(number) + _weak_group(number) for number in spoken.groups)
         lines += _wrapped(f"{name} groups ({rest}{order}): {names}", "  ")
     if spoken.signatures:
@@ -280,17 +319,32 @@ def _pop3(observations: Sequence[Observation]) -> list[str]:
         elif seen.service == "pop3" and seen.tcp is not None:
             body.append(f"port {seen.port} in clear text: {seen.tcp.state} ({seen.tcp.reason})")
         if seen.pop3 is not None:
-            body += _dialogue(f"port {seen.port} inside TLS", seen.pop3)
+            if seen.clear is not None and _same_but_for_stls(seen.clear, seen.pop3):
+                body.append(f"port {seen.port} after STLS: the same, without STLS")
+            else:
+                where = f"port {seen.port} " + ("after STLS" if seen.service == "pop3" else "inside TLS")
+                body += _dialogue(where, seen.pop3, greets=seen.service != "pop3")
         body += _before_login(seen)
         body += _logins(seen)
     return _section("POP3", body) if body else []
 
 
-def _dialogue(where: str, dialogue: Pop3Dialogue) -> list[str]:
-    greeting = "no greeting" if dialogue.greeting is None else f"greeting {visible(dialogue.greeting, 200)!r}"
-    lines = [f"{where}: {greeting}"]
+def _same_but_for_stls(clear: Pop3Dialogue, tls: Pop3Dialogue) -> bool:
+    """Whether both were asked to the end, and all that is told of them is the same."""
+    if not clear.outcome == tls.outcome == "completed" or not clear.capa_status == tls.capa_status == "listed":
+        return False
+    return [one for one in clear.capabilities if one.name.upper() != "STLS"] == list(tls.capabilities)
+
+
+def _dialogue(where: str, dialogue: Pop3Dialogue, greets: bool = True) -> list[str]:
+    """:param greets: a greeting is owed: after STLS there is none"""
+    if greets or dialogue.greeting is not None:
+        greeting = "no greeting" if dialogue.greeting is None else f"greeting {visible(dialogue.greeting, 200)!r}"
+        lines = _wrapped(f"{where}: {greeting}", "  ")
+    else:
+        lines = [f"{where}:"]
     if dialogue.capa_status == "listed":
-        shown = ", ".join(visible(" ".join((one.name, *one.arguments)), 120) for one in dialogue.capabilities[:40])
+        shown = ", ".join(visible(" ".join((one.name, *one.arguments)), 400) for one in dialogue.capabilities[:40])
         lines += _wrapped(f"  capabilities: {shown}", "    ")
     else:
         lines.append(f"  capabilities: {dialogue.capa_status}")

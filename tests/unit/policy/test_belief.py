@@ -46,9 +46,13 @@ def good(**answers: dict[str, Any]) -> tuple[Hello, ...]:
     return good_hellos(LEAF, **answers)
 
 
-def by_ends(*, again: bool = True) -> tuple[Hello, ...]:
-    """A server that refuses by closing: the control, every question, the control again, every question again."""
-    first = [one if one.complete else dataclasses.replace(one, **{"outcome": "eof", "alert": None, "head": "", "octets_received": 0}) for one in good()]
+def by_ends(*, again: bool = True, head: str = "", octets: int = 0) -> tuple[Hello, ...]:
+    """A server that refuses by closing: the control, every question, the control again, every question again.
+
+    :param head: octets that came before the end
+    """
+    ended = {"outcome": "eof", "alert": None, "head": head, "octets_received": octets}
+    first = [one if one.complete else dataclasses.replace(one, **ended) for one in good()]
     control = first[0]
     return (*first, control, *first[1:]) if again else tuple(first)
 
@@ -59,6 +63,24 @@ def test_a_server_that_refuses_all_it_should_passes_every_check() -> None:
 
 def test_ends_of_the_connection_are_believed_when_they_come_twice_around_an_answer() -> None:
     assert set(statuses(with_hellos(by_ends())).values()) == {"pass"}
+
+
+@pytest.mark.parametrize("level", ["01", "02"])
+def test_an_end_announced_by_close_notify_is_an_end_like_any_other(level: str) -> None:
+    """Courier on GnuTLS refuses so."""
+    announced = {"head": f"1503030002{level}00", "octets": 7}
+    assert set(statuses(with_hellos(by_ends(**announced))).values()) == {"pass"}
+    once = statuses(with_hellos(by_ends(again=False, **announced)))
+    assert {once[check] for check in HELLO_CHECKS if check != "VER-005"} == {"not_tested"}
+
+
+@pytest.mark.parametrize(
+    ("head", "octets"),
+    [("15030300020100", 8), ("15030300020100", 6), ("15030300020128", 7), ("150303000201", 6), ("16030300020100", 7)],
+)
+def test_other_octets_before_an_end_make_it_no_refusal(head: str, octets: int) -> None:
+    found = statuses(with_hellos(by_ends(head=head, octets=octets)))
+    assert {found[check] for check in HELLO_CHECKS if check != "VER-005"} == {"not_tested"}
 
 
 def test_an_end_that_came_once_proves_nothing() -> None:

@@ -7,6 +7,7 @@ import dataclasses
 
 from port995.probe.model import Capability, Observation, Pop3Dialogue, TlsSession
 from port995.report.page import page
+from tests.unit.policy.hellos import replaced, taken
 from tests.unit.policy.seen import CLOSED, GOOD_POP3, companion, judged, session, unanswered
 
 
@@ -69,3 +70,35 @@ def test_hostile_text_is_shown_and_does_nothing() -> None:
 def test_modelled_clients_are_marked_as_such() -> None:
     lines = page("mx", judged([session(), companion()]), [session()], ["Outlook  connects"])
     assert any("modelled" in line for line in lines) and "  Outlook  connects" in lines
+
+
+def test_a_check_that_fails_is_not_read_as_one_that_passes() -> None:
+    clear = dataclasses.replace(GOOD_POP3, capabilities=(Capability("STLS"), Capability("USER")), stls_reply="+OK")
+    shown = " ".join(text(session(), companion(clear=clear)).split())
+    assert "[high] No clear-text login on the POP3 port: NO, expected no login before STLS" in shown
+
+
+def test_checks_that_are_not_told_for_the_same_reason_are_told_together() -> None:
+    refused = session(pop3=None, tls=TlsSession("alert", "handshake failure", 40))
+    lines = lines_of(refused, companion())
+    start, end = lines.index("ANSWER"), lines.index("", lines.index("ANSWER"))
+    whole = " ".join(" ".join(lines[start:end]).split())
+    assert "[not told] Certificate stands for the expected name; Certificate leads to a trust anchor; " in whole
+    assert "POP3S-CERT-001, POP3S-CERT-002, POP3S-CERT-003" in whole
+
+
+def test_what_only_repeats_the_title_is_left_out() -> None:
+    old = replaced(session().hellos, 1, taken(0xC013, 0x0302))
+    shown = " ".join(text(session(hellos=old), companion()).split())
+    assert "[high] TLS 1.1 is refused: NO, the server chose TLSv1.1" in shown
+
+
+def test_after_stls_no_greeting_is_missed() -> None:
+    clear = dataclasses.replace(GOOD_POP3, capabilities=(Capability("STLS"), *GOOD_POP3.capabilities))
+    inside = dataclasses.replace(GOOD_POP3, greeting=None)
+    assert "port 110 after STLS: the same, without STLS" in text(session(), companion(clear=clear, pop3=inside))
+    more = dataclasses.replace(inside, capabilities=(*inside.capabilities, Capability("APOP")))
+    shown = text(session(), companion(clear=clear, pop3=more))
+    assert "port 110 after STLS:\n    capabilities:" in shown and "no greeting" not in shown
+    cut = dataclasses.replace(inside, outcome="eof", ended_in="capa")
+    assert "ended by eof in capa" in text(session(), companion(clear=clear, pop3=cut))

@@ -82,8 +82,8 @@ def _login_in_clear(subject: EndpointSubject, seen: Observation) -> Finding:
         )
         return Finding(
             Status.FAIL,
-            f"expected no login before STLS, {' and '.join(ways)} are offered in clear text {seen_from(seen)}{caveat};"
-            " Dovecot: disable_plaintext_auth = yes (2.4: auth_allow_cleartext = no)",
+            f"expected no login before STLS, the server offers {' and '.join(ways)} in clear text {seen_from(seen)}"
+            f"{caveat}",
             expected,
             f"offered: {', '.join(ways)}",
             evidence,

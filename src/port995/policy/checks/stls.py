@@ -42,7 +42,7 @@ def _injection(subject: EndpointSubject, seen: Observation) -> Finding:
         return not_tested(seen, "the session without the command has more than one line too, or was not made")
     return Finding(
         Status.FAIL,
-        f"a command sent in clear text was obeyed inside TLS: {quoted(tried.lines[0])} {seen_from(seen)}; renew it",
+        f"a command sent in clear text was obeyed inside TLS: {quoted(tried.lines[0])} {seen_from(seen)}",
         expected,
         f"{len(tried.lines)} lines instead of 1",
         tried.lines,

@@ -55,7 +55,7 @@ def class_finding(seen: Observation, evidence: Evidence, title: str, words: tupl
     ]
     if taken:
         chosen = list(dict.fromkeys(hello_words(hello) for hello in taken))
-        shown = ", ".join(chosen[:4]) + (f" and {len(chosen) - 4} more" if len(chosen) > 4 else "")
+        shown = ", ".join(chosen[:2]) + (f" and {len(chosen) - 2} more" if len(chosen) > 2 else "")
         return Finding(
             Status.FAIL,
             f"expected {title} refused, the server chose {shown} {seen_from(seen)}",

@@ -64,7 +64,7 @@ def version_finding(seen: Observation, evidence: Evidence, version: int) -> Find
     if spoken is not None or (seen.tls is not None and seen.tls.version == VERSION_NAMES[version]):
         chosen = hello_words(spoken) if spoken is not None else f"{name} in the session"
         return Finding(
-            Status.FAIL, f"expected {name} refused, the server chose {chosen} {seen_from(seen)}; {DOVECOT}", expected,
+            Status.FAIL, f"expected {name} refused, the server chose {chosen} {seen_from(seen)}", expected,
             chosen, (f"chosen {chosen}",),
         )  # fmt: skip
     if seen.tls is not None and seen.tls.outcome == "completed" and seen.tls.version not in VERSION_NAMES.values():

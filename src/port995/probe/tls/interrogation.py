@@ -337,7 +337,9 @@ class Interrogation:
             weak = self._weak()
             if not weak:
                 return
-            if not all(_finds_no_group(hello) for _question, hello in weak):
+            # An answered hello must stand between an end and its repetition: the last question's answer does already.
+            between = answered(self._heard.hellos[-1])
+            if not between and not all(_finds_no_group(hello) for _question, hello in weak):
                 await self._say(control, control.version, numbers(control.suites))
             for question, hello in weak:
                 if question is control:
