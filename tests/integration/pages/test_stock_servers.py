@@ -31,7 +31,7 @@ VARYING = (
     (r"sha256 [0-9a-f]{64}", "sha256 FINGERPRINT"),
     (r"(session of this scan): .*", r"\1: SESSION"),
     (r"<\d+\.\d+@", "<CHALLENGE@"),
-    (r"<\d+' \(cut\)", "<CHALLENGE' (cut)"),
+    (r"<\d+'(\s+)\(cut\)", r"<CHALLENGE'\1(cut)"),
     (r"deb(\d+)u\d+", r"deb\1uN"),
 )
 """What differs from run to run, from library to library on the scanner's side, or with an update of the package."""
