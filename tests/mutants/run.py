@@ -10,7 +10,9 @@ any. Nothing in this tree is changed.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -25,6 +27,9 @@ from .overlay import Overlay, make_overlay
 
 SECONDS = 1800
 """For one run of the tests; a mutant that makes them hang longer counts as noticed."""
+
+COPIES = max(1, min(4, os.cpu_count() or 1))
+"""Copies of the tree, and so mutants at a time."""
 
 TESTS_PASSED, TESTS_FAILED = 0, 1
 """pytest's exit codes; any other one says nothing about the mutant."""
@@ -42,18 +47,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         overlay = make_overlay(Path(folder))
         everything: tuple[str, ...] = () if asked.whole else tuple(sorted({t for m in chosen for t in m.tests}))
         started = time.monotonic()
-        code, said = _tests(overlay, everything)
+        workers = ("-n", str(COPIES + 1), "--dist", "loadfile")
+        code, said = _tests(overlay, (*workers, *everything))
         if code != TESTS_PASSED:
             print(said)
             print(f"mutants: the tests are not green without a mutant (pytest's exit code {code}): mend them first")
             return 1
         print(f"{'no mutant':<52} green    {time.monotonic() - started:6.1f} s", flush=True)
-        bad = [mutant.name for mutant in chosen if not _killed(mutant, overlay, asked.whole)]
+        overlays = [overlay, *(make_overlay(Path(folder) / f"copy{n}") for n in range(1, min(COPIES, len(chosen))))]
+        bad = _survivors(chosen, overlays, asked.whole)
     if bad:
         print(f"mutants: {len(bad)} of {len(chosen)} were not noticed: {', '.join(bad)}")
         return 1
     print(f"mutants: all {len(chosen)} were noticed")
     return 0
+
+
+def _survivors(chosen: Sequence[Mutant], overlays: Sequence[Overlay], whole: bool) -> list[str]:
+    """Names of the mutants that were not noticed; as many at a time as there are copies of the tree."""
+    free: queue.SimpleQueue[Overlay] = queue.SimpleQueue()
+    for overlay in overlays:
+        free.put(overlay)
+
+    def killed(mutant: Mutant) -> bool:
+        overlay = free.get()
+        try:
+            return _killed(mutant, overlay, whole)
+        finally:
+            free.put(overlay)
+
+    with concurrent.futures.ThreadPoolExecutor(len(overlays)) as threads:
+        noticed = list(threads.map(killed, chosen))
+    return [mutant.name for mutant, was in zip(chosen, noticed, strict=True) if not was]
 
 
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
