@@ -51,6 +51,16 @@ def test_a_target_that_is_none(command: str, target: str, untouched: Listener) -
     refused(port995(command, untouched.target, target), "target")
 
 
+def test_more_targets_than_are_let_in(untouched: Listener) -> None:
+    refused(port995("scan", untouched.target, "192.0.2.0/30", "--max-targets", 4), "more than 4 addresses")
+
+
+def test_options_of_typed_targets_with_an_inventory(untouched: Listener, tmp_path: Path) -> None:
+    file = inventory(tmp_path, "all: {hosts: {a: {}}}")
+    for option in (("--max-targets", 4), ("--randomize-hosts",)):
+        refused(port995("audit", "-i", file, *option), option[0], "typed targets")
+
+
 def test_a_target_that_could_be_an_option(untouched: Listener) -> None:
     refused(port995("audit", untouched.target, "--", "--out"), "begins with a dash")
 

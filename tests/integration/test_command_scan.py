@@ -25,6 +25,15 @@ def test_a_closed_port_was_observed() -> None:
     assert "1 observations, 0 of them not made to the end, 1 connections" in run.err
 
 
+def test_in_a_random_order_the_same_is_looked_at() -> None:
+    port = closed_port()
+    run = port995("scan", f"127.0.0.0/29:{port}", "--exclude", f"127.0.0.2:{port}", "--pop3-port", 0,
+                  "--randomize-hosts", *QUICK)  # fmt: skip
+    assert run.code == 0, run
+    seen = {line.split()[0] for line in run.out.splitlines()}
+    assert seen == {f"127.0.0.{number}:{port}" for number in (0, 1, 3, 4, 5, 6, 7)}
+
+
 def test_both_services_of_a_good_server_are_told(tmp_path: Path) -> None:
     with Lab(tmp_path, own_base_port()) as lab:
         run = port995("scan", f"127.0.95.1:{lab.base_port + 995}", "--pop3-port", lab.base_port + 110, "--lines", *QUICK)

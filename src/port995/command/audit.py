@@ -16,7 +16,7 @@ from ..evidence.ask_dns import ask_dns
 from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin, questions_of
 from ..evidence.conclude import Conclusion, conclude
 from ..evidence.run_folder import RunError, RunFolder
-from ..nmap.target_syntax import TypedTarget
+from ..nmap.target_syntax import MAX_TARGETS, TypedTarget
 from ..policy.inventory import merge_targets, plan_host
 from ..policy.libraries import LibraryMissing
 from ..policy.model import Exit, HostPlan, Intent, Severity
@@ -54,6 +54,8 @@ def audit(
     ] = None,
     input_list: given.InputList = None,
     exclude: given.Exclude = None,
+    max_targets: given.MaxTargets = MAX_TARGETS,
+    randomize_hosts: given.RandomizeHosts = False,
     intent: Annotated[
         Intent, typer.Option("--intent", help="What targets are meant to be.", rich_help_panel=given.TARGETS)
     ] = Intent.SERVE,
@@ -167,8 +169,8 @@ def audit(
         plan, aims, notes = _from_inventory(inventory, exclude or [])
     else:
         plan, aims, notes = _typed(
-            given.typed_targets(targets, input_list, exclude), intent, port, pop3_port, server_name, proxy_protocol,
-            domain,
+            given.typed_targets(targets, input_list, exclude, max_targets, randomize_hosts), intent, port, pop3_port,
+            server_name, proxy_protocol, domain,
         )  # fmt: skip
     if not plan:
         stop(Exit.USAGE, "no targets: give some, a file of them with -iL, or an inventory with -i")
@@ -201,6 +203,10 @@ Population = tuple[tuple[HostPlan, ...], tuple[Target, ...], tuple[str, ...]]
 
 def _refuse_options_of_targets(context: typer.Context) -> None:
     """An option that would be ignored is refused: its user would believe in it."""
+    for parameter in ("max_targets", "randomize_hosts"):
+        source = context.get_parameter_source(parameter)
+        if source is not None and source.name != "DEFAULT":
+            stop(Exit.USAGE, f"--{parameter.replace('_', '-')} is for typed targets: leave it out with an inventory")
     for parameter, variable in VARIABLE_OF.items():
         source = context.get_parameter_source(parameter)
         if source is not None and source.name != "DEFAULT":

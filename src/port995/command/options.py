@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -10,7 +12,7 @@ import typer
 
 from ..dns.model import DnsPlan
 from ..dns.resolvers import ResolverError, plan_of
-from ..nmap.target_syntax import MAX_FILE_OCTETS, TargetSyntaxError, TypedTarget, expand, read_list
+from ..nmap.target_syntax import MAX_FILE_OCTETS, MAX_TARGETS, TargetSpace, TargetSyntaxError, TypedTarget, read_list
 from ..policy.inventory import plan_host
 from ..policy.model import Exit, HostPlan, Intent
 from ..probe.model import Target
@@ -35,6 +37,16 @@ Exclude = Annotated[
     typer.Option(
         "--exclude", help="Leave this target, or host of the inventory, out; repeatable.", rich_help_panel=TARGETS
     ),
+]
+MaxTargets = Annotated[
+    int,
+    typer.Option(
+        "--max-targets", min=1, help="Refuse targets that are more addresses than this.", rich_help_panel=TARGETS
+    ),
+]
+RandomizeHosts = Annotated[
+    bool,
+    typer.Option("--randomize-hosts", help="Look at targets in a random order, not as typed.", rich_help_panel=TARGETS),
 ]
 Port = Annotated[
     int, typer.Option("-p", "--port", min=1, max=65535, help="TLS port of targets without one.", rich_help_panel=PORTS)
@@ -184,18 +196,34 @@ AuthUnverified = Annotated[
 DEFAULTS = ScanOptions()
 
 
-def typed_targets(targets: list[str] | None, input_list: Path | None, exclude: list[str] | None) -> list[TypedTarget]:
+def typed_targets(
+    targets: list[str] | None,
+    input_list: Path | None,
+    exclude: list[str] | None,
+    max_targets: int = MAX_TARGETS,
+    randomize: bool = False,
+) -> list[TypedTarget]:
     """The targets as typed, expanded; ends with exit code 2 for one that can't be used."""
     words = list(targets or [])
     try:
         if input_list is not None:
             with input_list.open(encoding="utf-8", errors="replace") as lines:
                 words += read_list(lines.read(MAX_FILE_OCTETS + 1), str(input_list))
-        return expand(words, exclude or [])
+        space = TargetSpace(words, exclude or [], max_targets, first_ipv4)
+        return list(space.randomized(os.urandom(16)) if randomize else space)
     except OSError as error:
         stop(Exit.USAGE, f"{input_list} can't be read ({error.strerror}): check its path and mode")
     except TargetSyntaxError as error:
-        stop(Exit.USAGE, str(error))
+        hint = f" (--max-targets {max_targets})" if "a higher limit" in str(error) else ""
+        stop(Exit.USAGE, f"{error}{hint}")
+
+
+def first_ipv4(name: str) -> str | None:
+    """The first IPv4 address of a name, whose network is meant by ``name/24``; None: there is none, or no answer."""
+    try:
+        return str(socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)[0][4][0])
+    except (OSError, UnicodeError, IndexError):
+        return None
 
 
 def planned(

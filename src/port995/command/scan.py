@@ -20,6 +20,7 @@ from ..dns.journal import as_line
 from ..dns.model import Lookup
 from ..evidence.ask_dns import look_up_plan
 from ..evidence.begin import RequestError, questions_of
+from ..nmap.target_syntax import MAX_TARGETS
 from ..policy.clients.catalogue import clients
 from ..policy.clients.negotiation import model
 from ..policy.clients.result import clients_text
@@ -54,6 +55,8 @@ def scan(
     targets: given.Targets = None,
     input_list: given.InputList = None,
     exclude: given.Exclude = None,
+    max_targets: given.MaxTargets = MAX_TARGETS,
+    randomize_hosts: given.RandomizeHosts = False,
     port: given.Port = 995,
     pop3_port: given.Pop3Port = 110,
     server_name: given.ServerName = None,
@@ -113,10 +116,8 @@ def scan(
 
     Exit code 0: every endpoint was observed; 2: wrong usage; 3: something was not observed; 4: internal error.
     """
-    typed = given.typed_targets(targets, input_list, exclude)
-    plans = [
-        given.planned(one, Intent.SERVE, port, server_name, pop3_port, proxy_protocol, domain) for one in typed
-    ]
+    typed = given.typed_targets(targets, input_list, exclude, max_targets, randomize_hosts)
+    plans = [given.planned(one, Intent.SERVE, port, server_name, pop3_port, proxy_protocol, domain) for one in typed]
     aims, notes = merge_targets(target for _host, wanted in plans for target in wanted)
     if not aims:
         stop(Exit.USAGE, "no targets: give some, or a file of them with -iL")

@@ -7,14 +7,18 @@ the characters of names and addresses are let in. Python 3.9, standard library o
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import ipaddress
-import itertools
 import re
-from typing import Iterable, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+
+from .address_blocks import Block, Name, Network6, Octets
+from .shuffled import shuffled
 
 MAX_TARGETS = 65536
-"""Addresses one run may expand to: a mistyped prefix must not become a scan of the Internet."""
+"""Addresses one run may expand to unless more are asked for: a mistyped prefix must not become a scan of the
+Internet."""
 MAX_NAME = 253
 MAX_FILE_OCTETS = 16 * 1024 * 1024
 
@@ -46,36 +50,76 @@ class TypedTarget:
         return "[%s]:%d" % (self.address, self.port) if ":" in self.address else "%s:%d" % (self.address, self.port)
 
 
-def expand(typed: Iterable[str], exclude: Sequence[str] = ()) -> List[TypedTarget]:
-    """Expand targets, in their order, repeated ones included.
+Resolver = Callable[[str], Optional[str]]
+"""An IPv4 address that a name has; ``None``: none is known."""
+
+
+class TargetSpace:
+    """All targets of a run, repeated ones included, counted and walked through without a list of them."""
+
+    def __init__(
+        self,
+        typed: Iterable[str],
+        exclude: Sequence[str] = (),
+        limit: int = MAX_TARGETS,
+        resolver: Optional[Resolver] = None,
+    ) -> None:
+        """Read what was typed.
+
+        :param exclude: addresses, ranges, networks or names to leave out
+        :param limit: how many targets there may be, those that are left out included
+        :param resolver: asked for the address of a name with a prefix length; without one those are refused
+        :raises TargetSyntaxError: one can't be used, or together they are more than the limit
+        """
+        self._left_out = [_parsed(word, resolver) for word in exclude]
+        self._blocks: List[_Typed] = []
+        self._ends: List[int] = []
+        self.count = 0
+        """Targets, those that are left out included."""
+        for word in typed:
+            one = _parsed(word, resolver)
+            self.count += one.block.count
+            if self.count > limit:
+                raise TargetSyntaxError(
+                    "target %s: more than %d addresses in one run; give smaller ranges, several runs, or a higher"
+                    " limit" % (word, limit)
+                )
+            self._blocks.append(one)
+            self._ends.append(self.count)
+
+    def __iter__(self) -> Iterator[TypedTarget]:
+        """The targets that are not left out, in the order they were typed, each block ascending."""
+        return self._kept(range(self.count))
+
+    def randomized(self, key: bytes) -> Iterator[TypedTarget]:
+        """The same targets in an order that looks random; the same key gives the same order."""
+        return self._kept(shuffled(self.count, key))
+
+    def _kept(self, indexes: Iterable[int]) -> Iterator[TypedTarget]:
+        for index in indexes:
+            place = bisect.bisect_right(self._ends, index)
+            one = self._blocks[place]
+            address = one.block.at(index - self._ends[place] + one.block.count)
+            if not any(out.port in (None, one.port) and out.block.has(address) for out in self._left_out):
+                yield TypedTarget(one.word, address, one.port)
+
+
+def expand(typed: Iterable[str], exclude: Sequence[str] = (), limit: int = MAX_TARGETS) -> List[TypedTarget]:
+    """Expand targets into a list, in their order, repeated ones included.
 
     :param exclude: addresses, ranges, networks or names to leave out
-    :raises TargetSyntaxError: one can't be used, or together they are more than `MAX_TARGETS`
+    :raises TargetSyntaxError: one can't be used, or together they are more than the limit
     """
-    left_out = _Excluded(exclude)
-    targets: List[TypedTarget] = []
-    for word in typed:
-        for target in expand_one(word, MAX_TARGETS - len(targets)):
-            if target not in left_out:
-                targets.append(target)
-    return targets
+    return list(TargetSpace(typed, exclude, limit))
 
 
 def expand_one(word: str, limit: int = MAX_TARGETS) -> List[TypedTarget]:
-    """Expand one target.
+    """Expand one target into a list.
 
     :param limit: how many addresses it may give
     :raises TargetSyntaxError: it can't be used, or gives more
     """
-    _check_characters(word)
-    host, port = _split_port(word)
-    if ":" in host:
-        return [TypedTarget(word, address, port) for address in _ipv6(word, host, limit)]
-    if "/" in host:
-        return [TypedTarget(word, address, port) for address in _ipv4_network(word, host, limit)]
-    if OCTETS.match(host):
-        return [TypedTarget(word, address, port) for address in _ipv4_range(word, host, limit)]
-    return [TypedTarget(word, _name(word, host), port)]
+    return expand([word], limit=limit)
 
 
 def read_list(text: str, source: str) -> List[str]:
@@ -124,52 +168,51 @@ def _port(word: str, text: str) -> int:
     return int(text)
 
 
-def _too_many(word: str, count: int, limit: int) -> None:
-    if count > limit:
-        raise TargetSyntaxError(
-            "target %s: more than %d addresses in one run; give smaller ranges, or several runs" % (word, MAX_TARGETS)
-        )
+@dataclasses.dataclass(frozen=True)
+class _Typed:
+    word: str
+    block: Block
+    port: Optional[int]
 
 
-def _ipv6(word: str, host: str, limit: int) -> List[str]:
+def _parsed(word: str, resolver: Optional[Resolver]) -> _Typed:
+    _check_characters(word)
+    host, port = _split_port(word)
+    if ":" in host:
+        return _Typed(word, _ipv6(word, host), port)
+    address, slash, prefix = host.partition("/")
+    if not slash:
+        return _Typed(word, _ipv4(word, host) if OCTETS.match(host) else Name(_name(word, host)), port)
+    if not (prefix.isascii() and prefix.isdigit()) or len(prefix) > 2 or int(prefix) > 32:
+        raise TargetSyntaxError("target %s: a network is an address and a prefix length, as 192.0.2.0/24" % word)
+    if not OCTETS.match(address):
+        address = _resolved(word, _name(word, address), resolver)
+    return _Typed(word, _ipv4(word, address).masked(int(prefix)), port)
+
+
+def _resolved(word: str, name: str, resolver: Optional[Resolver]) -> str:
+    address = None if resolver is None else resolver(name)
+    if address is None:
+        raise TargetSyntaxError("target %s: no IPv4 address of that name is known, so neither is its network" % word)
+    return address
+
+
+def _ipv6(word: str, host: str) -> Network6:
     address, slash, prefix = host.partition("/")
     plain, percent, zone = address.partition("%")
     if percent and not ZONE.match(zone):
         raise TargetSyntaxError("target %s: %s is no zone id" % (word, ascii(zone)))
+    if slash and percent:
+        raise TargetSyntaxError("target %s: a network has no zone id" % word)
     try:
-        literal = ipaddress.IPv6Address(plain)
-        if not slash:
-            return [str(literal) + percent + zone]
-        if percent:
-            raise TargetSyntaxError("target %s: a network has no zone id" % word)
-        network = ipaddress.IPv6Network("%s/%s" % (plain, prefix), strict=False)
+        network = ipaddress.IPv6Network("%s/%s" % (plain, prefix if slash else "128"), strict=False)
     except ValueError as error:
-        if isinstance(error, TargetSyntaxError):
-            raise
         raise TargetSyntaxError("target %s is no IPv6 address or network: %s" % (word, error)) from error
-    _too_many(word, network.num_addresses, limit)
-    return [str(one) for one in network]
+    return Network6(int(network.network_address), network.num_addresses, percent + zone)
 
 
-def _ipv4_network(word: str, host: str, limit: int) -> List[str]:
-    address, slash, prefix = host.partition("/")
-    if not prefix.isdigit() or not OCTETS.match(address) or int(prefix) > 32:
-        raise TargetSyntaxError("target %s: a network is an address and a prefix length, as 192.0.2.0/24" % word)
-    try:
-        network = ipaddress.IPv4Network("%s/%s" % (address, prefix), strict=False)
-    except ValueError as error:
-        raise TargetSyntaxError("target %s is no IPv4 network: %s" % (word, error)) from error
-    _too_many(word, network.num_addresses, limit)
-    return [str(one) for one in network]
-
-
-def _ipv4_range(word: str, host: str, limit: int) -> List[str]:
-    octets = [_octet(word, part) for part in host.split(".")]
-    count = 1
-    for values in octets:
-        count *= len(values)
-    _too_many(word, count, limit)
-    return [".".join(map(str, four)) for four in itertools.product(*octets)]
+def _ipv4(word: str, host: str) -> Octets:
+    return Octets(tuple(tuple(_octet(word, part)) for part in host.split(".")))
 
 
 def _octet(word: str, text: str) -> List[int]:
@@ -199,34 +242,3 @@ def _name(word: str, host: str) -> str:
     if all(label.isdigit() for label in labels):
         raise TargetSyntaxError("target %s looks like a part of an IPv4 address: write all four octets" % word)
     return host
-
-
-class _Excluded:
-    """What is left out: addresses as networks, the rest as names without regard to case."""
-
-    def __init__(self, words: Sequence[str]) -> None:
-        self._names: Set[str] = set()
-        self._addresses: Set[str] = set()
-        self._networks: List[object] = []
-        for word in words:
-            _check_characters(word)
-            if "/" in word:
-                try:
-                    self._networks.append(ipaddress.ip_network(word, strict=False))
-                except ValueError as error:
-                    raise TargetSyntaxError("exclude %s is no network: %s" % (word, error)) from error
-                continue
-            for target in expand_one(word):
-                self._names.add(target.name.lower().rstrip("."))
-                self._addresses.add(target.address if target.port is None else "")
-
-    def __contains__(self, target: object) -> bool:
-        if not isinstance(target, TypedTarget):
-            return False
-        if target.name.lower().rstrip(".") in self._names or target.address.lower().rstrip(".") in self._names:
-            return True
-        try:
-            address = ipaddress.ip_address(target.address)
-        except ValueError:
-            return False
-        return str(address) in self._addresses or any(address in network for network in self._networks)  # type: ignore[operator]
