@@ -12,7 +12,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from port995.nmap.shuffled import shuffled
@@ -173,6 +173,7 @@ def test_a_large_network_is_counted_and_walked_through_without_a_list_of_it() ->
     assert len({target.address for target in spread}) == 200
 
 
+@settings(deadline=None)
 @given(st.integers(0, 3000), st.binary(max_size=16))
 def test_a_random_order_has_every_number_once(bound: int, key: bytes) -> None:
     assert sorted(shuffled(bound, key)) == list(range(bound))
