@@ -31,6 +31,7 @@ REFUSALS = {
     "handshake_failure to everything", "protocol_version to everything", "internal_error to everything",
     "one connection a second", "an alert before the hello", "an alert that crosses the hello",
     "an alert whatever the hello",
+    "close_notify to everything",  # an end that TLS announces: Courier on GnuTLS refuses so
 }  # fmt: skip
 """Whoever hears the hello first and then does this has refused it."""
 
