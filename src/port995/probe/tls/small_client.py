@@ -70,6 +70,12 @@ async def try_renegotiation(line: Line, server_name: Optional[str], timeout: flo
 
 async def _renegotiate(client: SmallClient) -> Renegotiation:
     await client.handshake()
+    # A greeting that came later would be taken for the answer to QUIT, of a server that has not read the hello yet.
+    try:
+        await asyncio.wait_for(client.greeting(), QUIET)
+        greeted = True
+    except asyncio.TimeoutError:
+        greeted = False
     await client.begin_again()
     try:
         answer = await asyncio.wait_for(client.answer(), QUIET)
@@ -79,7 +85,8 @@ async def _renegotiate(client: SmallClient) -> Renegotiation:
         return Renegotiation(answer)
     # Silence may be a server that passed it over, or one that hangs: only an answer to a command shows which.
     await client.send_data(b"QUIT\r\n")
-    return Renegotiation("ignored" if await client.answer(data=True) == "data" else "eof")
+    answer = await client.answer(data=greeted)
+    return Renegotiation({"data": "ignored", "ended": "eof"}.get(answer, answer))
 
 
 class SmallClient:
@@ -122,6 +129,18 @@ class SmallClient:
         self._verify_data = prf(master, b"client finished", digest, 12, self._hash)
         await self._send_handshake(FINISHED, self._verify_data)
         await self._finished(master, incoming)
+
+    async def greeting(self) -> None:
+        """Read the line that a server of POP3 begins with.
+
+        :raises CannotTell: it did not come
+        """
+        while True:
+            record = await self._record()
+            if record is None or record[0] == ALERT:
+                raise CannotTell("the connection ended before a greeting came")
+            if record[0] == APPLICATION_DATA and b"\n" in record[1]:
+                return
 
     async def begin_again(self) -> None:
         """Send the second hello, inside the connection, with the first one's proof (RFC 5746 section 3.5)."""
