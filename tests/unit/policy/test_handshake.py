@@ -102,6 +102,13 @@ def test_short_primes_fail_long_ones_pass() -> None:
     assert found("DH-001", session(hellos=hellos(suites_dhe=dhe(2048), control_1_2=dhe(2047)))) == "fail"
 
 
+def test_a_long_prime_of_one_version_says_nothing_of_another() -> None:
+    seen = list(hellos(suites_dhe=dhe(2048)))
+    place = next(n for n, hello in enumerate(seen) if (hello.question, hello.version) == ("old-dhe", 0x0301))
+    seen[place] = dataclasses.replace(seen[place], outcome="timeout", alert=None)
+    assert found("DH-001", session(hellos=tuple(seen))) == "not_tested"
+
+
 def test_a_prime_that_many_share_is_named() -> None:
     prime = next(number for number, name in known_primes().items() if name == "RFC 2409 group 2")
     seen = session(hellos=hellos(suites_dhe=dhe(1024, prime=0)), dh_primes=(prime.to_bytes(128, "big").hex(),))

@@ -4,6 +4,8 @@ parameters."""
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from ...probe.model import Hello, Observation
 from ...probe.tls.cipher_suites import BY_NUMBER, FAMILY_DHE
 from ...probe.tls.client_hello import (
@@ -207,14 +209,20 @@ def dh_parameters(subject: EndpointSubject, seen: Observation, evidence: Evidenc
     unread = [hello for hello in evidence.answers if _is_ephemeral_dh(hello) and hello.dh_bits is None]
     if unread:
         return unproven(seen, evidence, f"the prime of {hello_words(unread[0])}", ("suites-dhe", "old-dhe"))
-    if answers:
+    without = _without_dhe(seen, evidence, {hello.answered_version for hello in answers})
+    if answers and without.status is Status.NOT_APPLICABLE:
         return Finding(Status.PASS, f"the server showed {names} {seen_from(seen)}", expected, names)
-    return _without_dhe(seen, evidence)
+    return without
 
 
-def _without_dhe(seen: Observation, evidence: Evidence) -> Finding:
-    """``not_applicable`` where every suite of DHE is refused, else what is open."""
+def _without_dhe(seen: Observation, evidence: Evidence, shown: Container[int | None] = ()) -> Finding:
+    """``not_applicable`` where every suite of DHE is refused, else what is open.
+
+    :param shown: versions that need no look: their prime was seen, and each version may have another
+    """
     for version in reversed(BELOW_13):
+        if version in shown:
+            continue
         suites = {suite.number for suite in DHE_FAMILY if suite.minimum_version <= version}
         if not evidence.is_unspoken(version) and suites - evidence.refused_suites(version):
             what = f"DHE in {VERSION_NAMES[version]}"
