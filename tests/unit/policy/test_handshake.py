@@ -84,6 +84,15 @@ def test_a_server_of_tls_1_3_alone_has_none_of_it(check: str) -> None:
     assert found(check, session(hellos=only_13())) == "not_applicable"
 
 
+@pytest.mark.parametrize("check", ["RENEG-001", "EMS-001", "DOWN-001"])
+def test_what_one_version_shows_says_nothing_of_another(check: str) -> None:
+    lost = [
+        dataclasses.replace(hello, outcome="timeout", alert=None) if hello.version == 0x0301 else hello
+        for hello in good_hellos(chain(good_leaf())[0])
+    ]
+    assert found(check, session(hellos=tuple(lost))) == "not_tested"
+
+
 def test_the_sentinel_is_owed_by_servers_of_tls_1_3_only() -> None:
     lower = dataclasses.replace(good_tls(), version="TLSv1.2", cipher_suite="ECDHE-RSA-AES128-GCM-SHA256")
     for library, status in (("OpenSSL 3.0.19", "not_applicable"), ("LibreSSL 2.8", "not_tested")):

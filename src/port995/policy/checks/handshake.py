@@ -4,7 +4,7 @@ parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 from ...probe.model import Hello, Observation
 from ...probe.tls.cipher_suites import BY_NUMBER, FAMILY_DHE
@@ -28,7 +28,7 @@ from ..universe import DHE_FAMILY
 RENEGOTIATION_INFO = 0xFF01
 SENTINEL_1_2, SENTINEL_BELOW = b"DOWNGRD\x01".hex(), b"DOWNGRD\x00".hex()
 """Last octets of ServerHello.random when a server of TLS 1.3 answers lower (RFC 8446 section 4.1.3)."""
-CONTROLS = ("control-1.2", "control-short", "control-dhe", "control-old")
+CONTROLS = ("control-1.2", "control-short", "control-dhe", "control-old", "old-ecdhe-rsa", "old-dhe")
 
 
 def below_13(evidence: Evidence) -> list[Hello]:
@@ -41,6 +41,13 @@ def only_13(seen: Observation, evidence: Evidence, what: str) -> Finding | None:
     if evidence.speaking(TLS_1_3) is not None and all(evidence.is_unspoken(version) for version in BELOW_13):
         return Finding(Status.NOT_APPLICABLE, f"nothing below TLS 1.3 is spoken, which has no {what} {seen_from(seen)}")
     return None
+
+
+def _unsettled(evidence: Evidence, answers: Iterable[Hello]) -> bool:
+    """Whether a version of TLS below 1.3 may be spoken of which no answer was seen: each may be carried out by other
+    code, or another box."""
+    shown = {hello.answered_version for hello in answers}
+    return any(version not in shown and not evidence.is_unspoken(version) for version in BELOW_13 if version != SSL_3)
 
 
 @endpoint_check(
@@ -67,7 +74,7 @@ def secure_renegotiation(subject: EndpointSubject, seen: Observation, evidence: 
             Status.FAIL, f"expected {expected}, it is missing in {words} {seen_from(seen)}", expected, "missing",
             tuple(f"missing in the answer to {hello.question}: {hello_words(hello)}" for hello in without[:8]),
         )  # fmt: skip
-    if answers:
+    if answers and not _unsettled(evidence, answers):
         return Finding(Status.PASS, f"secure renegotiation was signalled {seen_from(seen)}", expected, "there")
     return only_13(seen, evidence, "renegotiation") or unproven(seen, evidence, "secure renegotiation", CONTROLS)
 
@@ -94,7 +101,7 @@ def extended_master_secret(subject: EndpointSubject, seen: Observation, evidence
             Status.FAIL, f"expected {expected}, it is missing in {hello_words(without[0])} {seen_from(seen)}", expected,
             "missing", tuple(f"missing in {hello_words(hello)}" for hello in without[:8]),
         )  # fmt: skip
-    if asked:
+    if asked and not _unsettled(evidence, asked):
         return Finding(Status.PASS, f"the extended master secret was taken {seen_from(seen)}", expected, "taken")
     return only_13(seen, evidence, "extended master secret") or unproven(
         seen, evidence, "the extended master secret", CONTROLS
@@ -133,7 +140,7 @@ def downgrade_sentinel(subject: EndpointSubject, seen: Observation, evidence: Ev
             f"expected {expected}, {hello_words(one)} ends its random with {one.random_tail} {seen_from(seen)}",
             expected, one.random_tail, tuple(f"{hello_words(hello)}: {hello.random_tail}" for hello in without[:8]),
         )  # fmt: skip
-    if answers:
+    if answers and not _unsettled(evidence, answers):
         words = f"every answer below TLS 1.3 bore the sentinel {seen_from(seen)}"
         return Finding(Status.PASS, words, expected, "there")
     return only_13(seen, evidence, "lower version to fall to") or unproven(
