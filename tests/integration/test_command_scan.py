@@ -54,6 +54,14 @@ def test_of_a_single_target_a_page_is_told_the_answer_first(tmp_path: Path) -> N
     assert "TLSv1.1 refused" in run.out and "TLSv1.2 groups (all others refused" in run.out
 
 
+def test_what_the_budget_did_not_reach_was_not_observed(tmp_path: Path) -> None:
+    with Lab(tmp_path, own_base_port()) as lab:
+        where = f"127.0.95.1:{lab.base_port + 995}"
+        run = port995("scan", where, "--pop3-port", 0, "--hello-budget", 9, *QUICK)
+    assert run.code == 3, run
+    assert "not everything was asked: the budget of 9 hellos is used up" in run.out
+
+
 def test_an_unresolvable_name_was_not_observed() -> None:
     run = port995("scan", "nobody.invalid", "--lines", *QUICK)
     assert run.code == 3, run

@@ -35,7 +35,7 @@ from ..probe.engine import OptionsError, ScanOptions, local_vantage, run_scan
 from ..probe.journal import JournalWriter
 from ..probe.model import Observation, Pop3Dialogue
 from ..probe.options import FULL, PORT, SESSION
-from ..probe.tls.interrogation import answered
+from ..probe.tls.interrogation import NO_TLS_HERE, PORT_NOT_OPEN, answered
 from ..probe.version import __version__
 from ..report.escape import visible
 from ..report.page import page
@@ -238,6 +238,8 @@ def _clients(observations: Sequence[Observation]) -> list[str]:
 def was_observed(seen: Observation) -> bool:
     """Whether the port's state was seen, and of an open one all that was asked about: silence later on is not seen."""
     if seen.not_tested is not None or seen.tcp is None or seen.tcp.state == "unknown":
+        return False
+    if seen.hellos_ended and not seen.hellos_ended.startswith((NO_TLS_HERE, PORT_NOT_OPEN)):
         return False
     parts = (seen.clear, seen.tls, seen.pop3, seen.extras)
     if any(part is not None and part.outcome == "timeout" for part in parts):

@@ -14,7 +14,17 @@ from ..probe.model import Hello, Observation
 from ..probe.tls.certificate_key import key_of
 from ..probe.tls.client_hello import SSL_2, TLS_1_2, TLS_1_3, VERSION_NAMES, numbers
 from .belief import BELOW_13, EVERY_SUITE, Evidence, evidence_of
-from .universe import GROUPS_12, GROUPS_13, KEY_TYPES, OLD_SUITES, SIGNATURE_13, SIGNATURES_IN, TLS13_SUITES, ephemeral
+from .universe import (
+    GROUPS_12,
+    GROUPS_13,
+    KEY_TYPES,
+    OLD_SUITES,
+    SIGNATURE_13,
+    SIGNATURE_13_OTHERS,
+    SIGNATURES_IN,
+    TLS13_SUITES,
+    ephemeral,
+)
 
 CLIENT, SERVER = "client", "server"
 """Whose order decides."""
@@ -110,10 +120,7 @@ def _spoken(evidence: Evidence, version: int) -> SpokenVersion:
     answers = [hello for hello in evidence.answers if hello.answered_version == version]
     suites = _distinct(hello.suite for hello in answers)
     groups = _distinct(hello.group for hello in answers)
-    # In TLS 1.3 the signature is encrypted: who answered an offer of one alone has that one.
-    signatures = _distinct(
-        numbers(h.signatures)[0] if h.question.startswith(SIGNATURE_13) else h.signature for h in answers
-    )
+    signatures = _distinct((*(hello.signature for hello in answers), *_signatures_1_3(evidence, version)))
     if version == TLS_1_3:
         every = frozenset(suite.number for suite in TLS13_SUITES)
     else:
@@ -130,6 +137,17 @@ def _spoken(evidence: Evidence, version: int) -> SpokenVersion:
         signatures,
         version == TLS_1_2 and SIGNATURES_IN[TLS_1_2] - set(signatures) <= refused_signatures,
     )
+
+
+def _signatures_1_3(evidence: Evidence, version: int) -> list[int]:
+    """Signatures of TLS 1.3, which are encrypted: who answers an offer of one alone has that one, if it heeds the list
+    before it answers at all. Java does not: it answers an offer of signatures that it can't make too."""
+    alone = [hello for hello in evidence.answers if hello.question.startswith(SIGNATURE_13)]
+    others = [doubt.hello for doubt in evidence.doubts if doubt.hello.question == SIGNATURE_13_OTHERS]
+    heeds = any(hello.outcome in ("alert", "eof", "reset") for hello in others)
+    if version != TLS_1_3 or not heeds or any(hello.question == SIGNATURE_13_OTHERS for hello in alone):
+        return []
+    return [numbers(hello.signatures)[0] for hello in alone if hello.outcome == "server-hello"]
 
 
 def _refused_beside(evidence: Evidence, version: int) -> tuple[set[int], set[int]]:

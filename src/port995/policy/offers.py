@@ -69,6 +69,7 @@ from .universe import (
     GROUPS_13,
     KEY_TYPES,
     SIGNATURE_13,
+    SIGNATURE_13_OTHERS,
     SIGNED_DHE,
     TLS13_SUITES,
     WITHDRAWN_13,
@@ -283,7 +284,7 @@ def _rare() -> list[Question]:
     others = tuple(scheme.number for scheme in SCHEMES if scheme.tls13 and scheme.number not in usual)
     return [
         dataclasses.replace(question, walk=SUITES_WALKED), *alone,
-        dataclasses.replace(some, id=f"{SIGNATURE_13}others", signatures=digits(others)),
+        dataclasses.replace(some, id=SIGNATURE_13_OTHERS, signatures=digits(others)),
     ]  # fmt: skip
 
 

@@ -33,6 +33,9 @@ OLD_SUITES: frozenset[int] = frozenset(
 SIGNATURE_13 = "signature-1.3-"
 """Start of the ids of questions that offer one signature of TLS 1.3: its number in four digits follows."""
 
+SIGNATURE_13_OTHERS = SIGNATURE_13 + "others"
+"""The one that offers all the others: a server that answers it did not look at the list."""
+
 FOREIGN_PROTOCOL = "http/1.1"
 """What a client of another service offers by ALPN."""
 

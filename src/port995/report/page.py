@@ -117,6 +117,7 @@ def _answer(judgement: Judgement, observations: Sequence[Observation]) -> list[s
     head += f"; {proven} checks pass" + (f", {len(left)} could not be told" if left else "")
     body = _wrapped(head + ".")
     places = {f" {seen_from(seen)}" for seen in observations}
+
     def words(result: Result) -> str:
         message = result.message
         for place in places if len(places) == 1 else ():

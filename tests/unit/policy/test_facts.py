@@ -75,8 +75,12 @@ def test_what_the_answers_lack_is_told_and_what_nobody_asked_is_none() -> None:
     assert facts(asked).compression is True
 
 
-def test_a_signature_of_tls_1_3_is_the_one_that_was_offered_alone() -> None:
+def test_a_signature_of_tls_1_3_is_the_one_that_was_offered_alone_to_a_server_that_heeds_the_list() -> None:
     question = dataclasses.replace(questions()["control-1.3"], id="signature-1.3-0805")
     alone = hello_of(question, taken(0x1301, 0x0304, group=0x001D), signatures="0805", experiment=True)
-    spoken = facts(alone).version(0x0304)
-    assert spoken is not None and spoken.signatures == (0x0805,)
+    others = dataclasses.replace(question, id="signature-1.3-others")
+    refused = hello_of(others, ALERT, signatures="08070808", experiment=True)
+    answered = hello_of(others, taken(0x1301, 0x0304, group=0x001D), signatures="08070808", experiment=True)
+    for more, known in (((alone, refused), (0x0805,)), ((alone, answered), ()), ((alone,), ())):
+        spoken = facts(*more).version(0x0304)
+        assert spoken is not None and spoken.signatures == known, more

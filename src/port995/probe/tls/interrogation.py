@@ -39,6 +39,8 @@ ROUNDS = 2
 """Times that one offer is asked at the most."""
 SUITES, GROUPS, SIGNATURES, ORDER, MIXED = "suites", "groups", "signatures", "order", "mixed"
 """Words of `Question.walk`."""
+NO_TLS_HERE, PORT_NOT_OPEN = "the service does not speak TLS here", "the port is not open"
+"""Ends of an interrogation that are facts of the server: nothing more is there to be asked."""
 USUAL_13 = frozenset((0x1301, 0x1302, 0x1303))
 """While one of these is left, other groups are looked for at the same time; the rest is refused with all of them."""
 WALKS = ("", SUITES, GROUPS, SIGNATURES, ORDER, MIXED)
@@ -183,7 +185,7 @@ class Interrogation:
                 continue
             hello = await self._say(question, question.version, numbers(question.suites))
             if hello.outcome in ("not-tls", "no-stls") or (hello.outcome == "early" and hello.octets_received):
-                raise _GiveUp("the service does not speak TLS here: %s" % hello.outcome)
+                raise _GiveUp("%s: %s" % (NO_TLS_HERE, hello.outcome))
             if answered(hello):
                 short = len(numbers(question.suites)) <= MAX_CHUNK
                 if first_refused and short and question.version == TLS_1_2:
@@ -444,7 +446,7 @@ class Interrogation:
             self._failures = 0
             return
         if len(self._heard.hellos) == 1 and hello.outcome == "not-connected":
-            raise _GiveUp("the port is not open")
+            raise _GiveUp(PORT_NOT_OPEN)
         self._failures += 1
         if self._failures > len(BACK_OFF):
             raise _GiveUp("%d connections in a row failed: a throttle or a ban" % self._failures)
