@@ -16,6 +16,7 @@ import socket
 LOWEST, HIGHEST = 21_000, 32_000
 """Below 32768, where Linux begins by default (``net.ipv4.ip_local_port_range``), and above the lab's own 20995."""
 
+
 def own_port() -> int:
     """A TCP port that nobody listens on, on any address, and that no other process of tests gets while this one lives.
 

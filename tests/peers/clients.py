@@ -108,8 +108,6 @@ def tlslite_completes(address: str, port: int, version: int, suite: int, *, fini
         return client.session.cipherSuite == suite and client.version == minor
 
 
-
-
 def _extension(number: int, body: bytes) -> bytes:
     return struct.pack(">HH", number, len(body)) + body
 

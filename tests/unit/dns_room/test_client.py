@@ -13,9 +13,7 @@ from collections.abc import Callable, Iterator
 import dns.edns
 import dns.flags
 import dns.message
-import dns.name
 import dns.rcode
-import dns.rrset
 import pytest
 
 from port995.dns import client, engine

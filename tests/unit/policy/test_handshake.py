@@ -205,6 +205,8 @@ def trials(**answers: dict[str, Any]) -> list[Hello]:
         answer = answers.get(question.replace("-", "_").replace(".", "_"), taken(suite, version, group=0x001D))
         times = 2 if answer["outcome"] in ("eof", "timeout") and answer.get("detail") != "once" else 1
         asked += [experiment(question, answer, version)] * times
+        if times > 1 and answer.get("detail") != "nothing between":
+            asked.insert(-1, experiment("control-again", taken()))
     return asked
 
 
@@ -215,6 +217,7 @@ def trials(**answers: dict[str, Any]) -> list[Hello]:
         ({"long_1_3": {"outcome": "timeout"}}, "fail"),
         ({"grease_1_2": ALERTS[40]}, "fail"),
         ({"split_1_3": {"outcome": "eof", "detail": "once"}}, "not_tested"),
+        ({"split_1_3": {"outcome": "eof", "detail": "nothing between"}}, "not_tested"),
     ],
 )
 def test_unusual_hellos(answers: dict[str, Any], status: str) -> None:

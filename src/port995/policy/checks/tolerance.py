@@ -30,11 +30,14 @@ def _asked(seen: Observation, question: str) -> list[Hello]:
     return [hello for hello in seen.hellos if hello.question == question]
 
 
-def _refused(hellos: list[Hello]) -> bool:
-    """Whether it was refused for what it held: by an alert, or by the same end twice (once is a fault on the way)."""
-    if any(hello.outcome == "alert" for hello in hellos):
+def _refused(seen: Observation, question: str) -> bool:
+    """Whether it was refused for what it held: by an alert, or by an end that came twice, with an answered hello in
+    between (else a throttle did it)."""
+    asked = [place for place, hello in enumerate(seen.hellos) if hello.question == question]
+    if any(seen.hellos[place].outcome == "alert" for place in asked):
         return True
-    return len([hello for hello in hellos if hello.outcome in ("eof", "reset", "timeout")]) > 1
+    ends = [place for place in asked if seen.hellos[place].outcome in ("eof", "reset", "timeout")]
+    return bool(ends) and any(map(answered, seen.hellos[ends[0] + 1 : ends[-1]]))
 
 
 @endpoint_check(
@@ -121,7 +124,7 @@ def unusual_hellos(subject: EndpointSubject, seen: Observation, evidence: Eviden
     refused = [
         question
         for question in wanted
-        if not any(map(answered, _asked(seen, question))) and _refused(_asked(seen, question))
+        if not any(map(answered, _asked(seen, question))) and _refused(seen, question)
     ]
     if refused:
         words = ", ".join(_asked(seen, question)[0].purpose for question in refused)
