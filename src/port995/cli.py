@@ -13,6 +13,7 @@ import typer
 from .command.audit import audit
 from .command.clients import clients
 from .command.ending import show_tracebacks
+from .command.judge import judge
 from .command.lab import lab
 from .command.listing import checks, gate, profiles
 from .command.scan import scan
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (audit, scan, gate, checks, profiles, clients):
+for command in (audit, scan, judge, gate, checks, profiles, clients):
     app.command()(command)
 app.command(context_settings={"allow_interspersed_args": False})(lab)
 

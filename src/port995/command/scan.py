@@ -21,6 +21,7 @@ from ..dns.model import Lookup
 from ..evidence.ask_dns import look_up_plan
 from ..evidence.begin import RequestError, questions_of
 from ..nmap.target_syntax import MAX_TARGETS
+from ..nmap.write_xml import XmlWriter
 from ..policy.clients.catalogue import clients
 from ..policy.clients.negotiation import model
 from ..policy.clients.result import clients_text
@@ -40,6 +41,7 @@ from ..probe.version import __version__
 from ..report.escape import visible
 from ..report.page import page
 from . import credentials as logging_in
+from . import nmap_scan
 from . import options as given
 from .ending import guarded, say, stop
 from .progress import progress
@@ -52,12 +54,22 @@ NO_LOGIN = ("not-tried", "not-verified", "not-connected", "timeout", "cancelled"
 
 @guarded
 def scan(
+    context: typer.Context,
     targets: given.Targets = None,
     input_list: given.InputList = None,
     exclude: given.Exclude = None,
     max_targets: given.MaxTargets = MAX_TARGETS,
     randomize_hosts: given.RandomizeHosts = False,
-    port: given.Port = 995,
+    ports: Annotated[
+        str,
+        typer.Option(
+            "-p",
+            "--port",
+            metavar="PORT",
+            help="TLS port of targets without one; with --engine nmap a list or range too, or - for all.",
+            rich_help_panel=given.PORTS,
+        ),
+    ] = "995",
     pop3_port: given.Pop3Port = 110,
     server_name: given.ServerName = None,
     proxy_protocol: given.ProxyProtocol = None,
@@ -111,11 +123,33 @@ def scan(
         typer.Option("-oJ", "--journal", help="Append observations to this file as JSON lines; -: print them."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print observations as JSON lines.")] = False,
+    xml: Annotated[
+        Optional[Path],
+        typer.Option("-oX", "--xml", metavar="FILE", help="Write what was seen as Nmap XML too."),
+    ] = None,
+    engine: Annotated[
+        str,
+        typer.Option("--engine", metavar="native|nmap", help="Who looks.", rich_help_panel=nmap_scan.NMAP),
+    ] = "native",
+    service_version: nmap_scan.ServiceVersion = False,
+    skip_discovery: nmap_scan.SkipDiscovery = False,
+    timing: nmap_scan.Timing = None,
+    ipv6: nmap_scan.Ipv6 = False,
+    scripts: nmap_scan.Scripts = None,
+    scan_type: nmap_scan.ScanType = "auto",
 ) -> int:
     """Look at POP3S services and print what was seen: of one target a page, of several a line for each service.
 
     Exit code 0: every endpoint was observed; 2: wrong usage; 3: something was not observed; 4: internal error.
     """
+    nmap_scan.refuse_foreign_options(context, engine)
+    if engine == nmap_scan.ENGINE:
+        request = nmap_scan.request_of(
+            targets, input_list, exclude, ports, service_version, skip_discovery, timing, ipv6, scripts, scan_type,
+            deadline,
+        )  # fmt: skip
+        return nmap_scan.scan_with_nmap(request, journal, as_json, xml)
+    port = nmap_scan.single_port(ports)
     typed = given.typed_targets(targets, input_list, exclude, max_targets, randomize_hosts)
     plans = [given.planned(one, Intent.SERVE, port, server_name, pop3_port, proxy_protocol, domain) for one in typed]
     aims, notes = merge_targets(target for _host, wanted in plans for target in wanted)
@@ -162,6 +196,9 @@ def scan(
         writer = JournalWriter(str(journal)) if journal is not None else None
     except OSError as error:
         stop(Exit.USAGE, f"{journal} can't be written ({error.strerror}): choose another -oJ file")
+    if xml is not None:
+        nmap_scan.require_writable(xml)
+    in_xml = XmlWriter(" ".join(["port995", *sys.argv[1:]])) if xml is not None else None
     paged = single and not lines and not as_json and depth != PORT
     unseen = 0
     lookups: list[Lookup] = []
@@ -171,6 +208,8 @@ def scan(
         nonlocal unseen
         if writer is not None:
             writer.append(seen)
+        if in_xml is not None:
+            in_xml.add(seen)
         unseen += not was_observed(seen)
         if paged:
             seen_so_far.append(seen)
@@ -218,6 +257,8 @@ def scan(
             say(line)
         if lookups:
             say("\n".join(["DNS", *(f"  {line_of_lookup(lookup)}" for lookup in lookups), ""]))
+    if xml is not None and in_xml is not None:
+        nmap_scan.write_xml(xml, in_xml.document(complete=not (summary.cancelled or summary.deadline_reached)))
     print(
         f"port995: {summary.observations} observations, {unseen} of them not made to the end, {summary.connections}"
         f" connections, {summary.seconds:.1f} s",

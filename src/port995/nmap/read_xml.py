@@ -17,7 +17,7 @@ import io
 import os
 import re
 import zlib
-from typing import IO, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import IO, Callable, Dict, Iterator, List, Optional, Tuple, Union
 from xml.parsers import expat
 
 from .model import ExtraPorts, NmapHost, NmapPort, NmapRun, ScriptOutput
@@ -83,7 +83,9 @@ def read_text(data: bytes, source: str, keep: Callable[[NmapRun, NmapHost], None
     return read_stream(io.BytesIO(data), source, keep)
 
 
-def read_stream(stream: IO[bytes], source: str, keep: Callable[[NmapRun, NmapHost], None]) -> NmapRun:
+def read_stream(
+    stream: Union[IO[bytes], gzip.GzipFile], source: str, keep: Callable[[NmapRun, NmapHost], None]
+) -> NmapRun:
     """Read a stream to its end, or to the first thing that is wrong with it.
 
     :param source: its name, for errors
@@ -129,7 +131,6 @@ class _Reader:
         self._path: List[str] = []
         self._finished = False
         self._host: Optional[_HostInMaking] = None
-        self._handling: Optional[BaseException] = None
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartDoctypeDeclHandler = self._doctype
@@ -143,7 +144,7 @@ class _Reader:
         parser.CharacterDataHandler = self._text
         self._parser = parser
 
-    def read(self, stream: IO[bytes]) -> str:
+    def read(self, stream: Union[IO[bytes], gzip.GzipFile]) -> str:
         """Read all.
 
         :returns: what is wrong; empty: nothing

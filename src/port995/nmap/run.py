@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from typing import IO, Callable, List, Optional, Sequence, Tuple
+from typing import IO, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from .model import NmapHost, NmapRun
 from .read_xml import NmapXmlError, read_file
@@ -140,9 +140,9 @@ def find_nmap(path: Optional[str] = None) -> NmapBinary:
     if found is None:
         raise NmapError("%s is not there: %s" % (ascii(path)[1:-1] if path else "nmap", GET_IT))
     try:
-        done = subprocess.run(  # noqa: S603
-            [found, "--version"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30,
-            check=False, env=_environment(),
+        done = subprocess.run(
+            [found, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False,
+            env=_environment(),
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NmapError("%s can't be run (%s): mend it, or %s" % (found, error, GET_IT)) from error
@@ -314,7 +314,7 @@ class Accounts:
     """Which of the targets were told of, by name or address."""
 
     def __init__(self) -> None:
-        self._told = set()  # type: set[str]
+        self._told: Set[str] = set()
 
     def add(self, host: NmapHost) -> None:
         """Note a host that was reported."""
@@ -361,7 +361,7 @@ def _write_words(path: str, words: Sequence[str]) -> None:
         file.writelines(word.strip("[]") + "\n" for word in words)
 
 
-def _environment() -> "dict[str, str]":
+def _environment() -> Dict[str, str]:
     """Nothing of ours that could change what Nmap does (``NMAP_PRIVILEGED``, ``NMAPDIR``, ``NMAP_ARGS``)."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     return {**kept, "LC_ALL": "C"}
@@ -381,12 +381,13 @@ def _supervise(
     began = time.monotonic()
     try:
         # A session of its own: Ctrl-C on the terminal is for us, and we end Nmap in order.
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment(),
             start_new_session=True,
         )  # fmt: skip
     except OSError as error:
-        raise NmapError("%s can't be run (%s): mend it, or %s" % (command[0], error.strerror or error, GET_IT)) from error
+        told = error.strerror or str(error)
+        raise NmapError("%s can't be run (%s): mend it, or %s" % (command[0], told, GET_IT)) from error
     errors = _Drain(process.stderr, MAX_ERRORS)
     words = _Drain(process.stdout, 4096, progress)
     stopped = ""
@@ -410,7 +411,7 @@ def _supervise(
     return process.returncode, errors.text(), stopped
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     """SIGTERM, and SIGKILL where that does not help; of this process only."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``port995 judge``: judge what was seen before, without a network: a finished run, or what Nmap wrote."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin
+from ..evidence.conclude import Conclusion, conclude
+from ..evidence.nmap_evidence import NmapEvidence, read_evidence
+from ..evidence.run_folder import RUN, RunError, RunFolder, open_run
+from ..nmap.read_xml import NmapXmlError
+from ..policy.libraries import LibraryMissing
+from ..policy.model import Exit, Intent, Severity
+from ..probe.journal import JournalWriter
+from ..report.escape import visible
+from ..report.terminal import render
+from . import options as given
+from .ending import guarded, say, stop
+
+VANTAGE = "nmap"
+
+
+@guarded
+def judge(
+    context: typer.Context,
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="SOURCE...", help="Folder of a run; or Nmap's XML files (gzip too) or folders of them."),
+    ],
+    at: Annotated[
+        Optional[str],
+        typer.Option("--at", metavar="DATE", help="Judge as of this date or time (UTC where it says no zone)."),
+    ] = None,
+    fail_on: Annotated[
+        Severity, typer.Option("--fail-on", help="Lightest severity that fails the gate.")
+    ] = Severity.LOW,
+    profile: Annotated[
+        str, typer.Option("--profile", help="Of Nmap's files: profile to judge by.", rich_help_panel="Nmap")
+    ] = "baseline",
+    checks: Annotated[
+        str, typer.Option("--checks", help="Of Nmap's files: which of its checks.", rich_help_panel="Nmap")
+    ] = "",
+    intent: Annotated[
+        Intent,
+        typer.Option("--intent", help="Of Nmap's files: what the hosts are meant to be.", rich_help_panel="Nmap"),
+    ] = Intent.SERVE,
+    port: Annotated[
+        int, typer.Option("-p", "--port", min=1, max=65535, help="Of Nmap's files: TLS port.", rich_help_panel="Nmap")
+    ] = 995,
+    ca_file: Annotated[
+        Optional[Path], typer.Option("--ca-file", help="Of Nmap's files: CAs to trust.", rich_help_panel="Nmap")
+    ] = None,
+    expected: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--target", help="Of Nmap's files: a host that must be in them; repeatable.", rich_help_panel="Nmap"
+        ),
+    ] = None,
+    out: Annotated[
+        Optional[Path],
+        typer.Option("--out", help="Of Nmap's files: folder of the new run.", rich_help_panel="Nmap"),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")] = False,
+) -> int:
+    """Judge a finished run again, or the XML that Nmap wrote; nothing is sent.
+
+    What an Nmap file can't prove is not tested: its scripts show what is there, never that something is not.
+    """
+    moment = moment_of(at)
+    try:
+        if len(sources) == 1 and (sources[0] / RUN).exists():
+            _refuse_options_of_files(context)
+            run = open_run(sources[0])
+        else:
+            words = [one.address for one in given.typed_targets(expected, None, None)] if expected else []
+            evidence = read_evidence([str(path) for path in sources], intent, port, words)
+            run = _begin(evidence, RunRequest(
+                out, profile, checks, ca_file, (VantagePlan(VANTAGE),), tuple(sys.argv[1:]),
+            ))  # fmt: skip
+        conclusion = conclude(run, at=moment, fail_on=fail_on)
+    except NmapXmlError as error:
+        stop(Exit.USAGE, str(error))
+    except RequestError as error:
+        stop(Exit.CANNOT_VOUCH if isinstance(error, RunError) else Exit.USAGE, str(error))
+    except LibraryMissing as error:
+        stop(Exit.CANNOT_VOUCH, str(error))
+    if not quiet:
+        _tell(run, conclusion)
+    return int(conclusion.gate.exit)
+
+
+def moment_of(text: str | None) -> datetime.datetime | None:
+    """The clock to judge with; ends with exit code 2 where it is no date."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        stop(Exit.USAGE, f"--at is {text[:40]!a}, expected a date (2026-11-25) or a time (2026-11-25T12:00:00Z)")
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
+
+
+def _refuse_options_of_files(context: typer.Context) -> None:
+    for parameter in ("profile", "checks", "intent", "port", "ca_file", "expected", "out"):
+        source = context.get_parameter_source(parameter)
+        if source is not None and source.name != "DEFAULT":
+            stop(
+                Exit.USAGE,
+                f"--{'target' if parameter == 'expected' else parameter.replace('_', '-')} is for Nmap's files: a run"
+                " is judged by what stands in its folder",
+            )
+
+
+def _begin(evidence: NmapEvidence, request: RunRequest) -> RunFolder:
+    if not evidence.plan:
+        stop(Exit.USAGE, "Nmap's files hold no host and name none: there is nothing to judge")
+    run = begin(request, evidence.plan, evidence.targets, evidence.notes)
+    for note in evidence.notes:
+        print(f"port995: {visible(note, 400)}", file=sys.stderr)
+    try:
+        with JournalWriter(str(run.journal_path(VANTAGE))) as writer:
+            for seen in evidence.observations(run.header.run_id):
+                writer.append(seen)
+    except OSError as error:
+        stop(Exit.CANNOT_VOUCH, f"the journal in {run.path} can't be written ({error.strerror or error})")
+    return run
+
+
+def _tell(run: RunFolder, conclusion: Conclusion) -> None:
+    try:
+        render(conclusion.judgement, conclusion.gate, sys.stdout, sys.stdout.isatty(), run.header, conclusion.activity)
+    except BrokenPipeError:
+        pass
+    say(f"reports: {visible(str(run.path))} ({', '.join(conclusion.files)})")
