@@ -77,6 +77,8 @@ class Namespaces:
         if self.cable is not None:
             self.cable.kill()
             self.cable.wait()
+            if self.cable.stdout is not None:
+                self.cable.stdout.close()
         for name in (self.client, self.server):
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
         folder = Path("/etc/netns") / self.client

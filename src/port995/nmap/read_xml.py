@@ -150,9 +150,11 @@ class _Reader:
         :returns: what is wrong; empty: nothing
         """
         total = 0
+        # read1 gives what can be unpacked before a cut; read would give nothing of the last piece.
+        take = getattr(stream, "read1", stream.read)
         try:
             while True:
-                chunk = stream.read(CHUNK)
+                chunk = take(CHUNK)
                 total += len(chunk)
                 if total > MAX_OCTETS:
                     return "it is longer than %d octets" % MAX_OCTETS

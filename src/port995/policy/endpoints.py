@@ -12,6 +12,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..probe.model import OBSERVATION_SCHEMA, Observation, Target
+from .belief import told_by_nmap
 from .inventory import service_of
 from .subject import Endpoint, quoted
 
@@ -61,7 +62,7 @@ def sort_out(
             refused[problem] = refused.get(problem, 0) + 1
             continue
         by_service[service_of(observation.target)].append(observation)
-        if observation.hellos and not observation.vantage.canaries:
+        if not observation.vantage.canaries and not all(map(told_by_nmap, observation.hellos)):
             blind.add(observation.vantage.name)
         if observation.source and observation.family:
             sources.setdefault((observation.vantage.name, observation.family), set()).add(observation.source)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ..probe.model import Hello, Observation
 from ..probe.tls.certificate_key import key_of
 from ..probe.tls.client_hello import SSL_2, TLS_1_2, TLS_1_3, VERSION_NAMES, numbers
-from .belief import BELOW_13, EVERY_SUITE, Evidence, evidence_of
+from .belief import BELOW_13, EVERY_SUITE, Evidence, evidence_of, told_by_nmap
 from .universe import (
     GROUPS_12,
     GROUPS_13,
@@ -95,7 +95,8 @@ def facts_of(seen: Observation) -> TlsFacts:
             found = _with_session(found, session.group, session.signature_scheme)
         versions.append(found)
     keys = dict.fromkeys(_key_type(text) for text in _leaves(seen))
-    old = [hello for hello in evidence.answers if SSL_2 < (hello.answered_version or 0) < TLS_1_3]
+    ours = [hello for hello in evidence.answers if not told_by_nmap(hello)]
+    old = [hello for hello in ours if SSL_2 < (hello.answered_version or 0) < TLS_1_3]
     offered = [hello for hello in old if hello.offers_compression]
     return TlsFacts(
         tuple(versions),

@@ -10,7 +10,13 @@ import pytest
 
 from port995.nmap.observe import local_fault_of, names_in_arguments
 from port995.nmap.run import (
-    NmapError, NmapRequest, NmapRequestError, arguments_of, check_request, find_nmap, run_nmap,
+    NmapError,
+    NmapRequest,
+    NmapRequestError,
+    arguments_of,
+    check_request,
+    find_nmap,
+    run_nmap,
 )  # fmt: skip
 
 BAD_TARGETS = ["-oN", "--script=x", "$(id)", "a b", "a;b", "a\nb", "", "192.0.2.1:99", "10.0.0.0/99", "2001:db8::1", "`id`"]
