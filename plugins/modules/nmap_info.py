@@ -13,8 +13,8 @@ version_added: "0.2.0"
 author:
   - The port995 authors (@port995)
 description:
-  - Runs C(nmap) on the machine where the task runs, and returns what it says of each port, in its own words and in those
-    of M(port995.pop3s.pop3s_info).
+  - Runs C(nmap) on the machine where the task runs, and returns what it says of each port, in its own words and in
+    those of M(port995.pop3s.pop3s_info).
   - A name that does not resolve stands in RV(unresolved), a target that Nmap told nothing of in RV(unreported). Neither
     is ever taken for a closed port.
   - Nothing reaches Nmap that could be read as an option or by a shell. Targets are handed over in a file.
