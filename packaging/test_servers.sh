@@ -10,6 +10,8 @@ while read -r command package; do
 done <<TOOLS
 dovecot dovecot-pop3d
 nmap nmap
+ndiff ndiff
+xmllint libxml2-utils
 openssl openssl
 stunnel stunnel4
 gnutls-cli gnutls-bin

@@ -32,6 +32,8 @@ from ..probe.tls.cipher_suites import BY_NUMBER
 from .model import FILTERED, UNKNOWN, NmapHost, NmapPort, NmapRun, ScriptOutput, project_state
 
 VERSIONS: Dict[str, int] = {"SSLv3": 0x0300, "TLSv1.0": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
+NMAP = "nmap"
+"""`Observation.told_by`."""
 ENUM, CERTIFICATE, CAPABILITIES = "ssl-enum-ciphers", "ssl-cert", "pop3-capabilities"
 MAX_SUITES = 1000
 MAX_CERTIFICATE = 64 * 1024
@@ -80,6 +82,7 @@ def observe(
         clear=dialogue if service == "pop3" else None,
         hellos=hellos,
         hellos_ended="nmap's ssl-enum-ciphers was run: what it does not list is open" if hellos else "",
+        told_by=NMAP,
     )
 
 
@@ -102,6 +105,7 @@ def not_told(
         ended=moment(at),
         resolution=Resolution(outcome, (), detail),
         tcp=None if outcome == "not-found" else TcpConnect(UNKNOWN, "not-told"),
+        told_by=NMAP,
     )
 
 

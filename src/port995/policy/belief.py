@@ -230,12 +230,6 @@ def _read(seen: Observation, named: bool) -> Evidence:
     )
 
 
-def told_by_nmap(hello: Hello) -> bool:
-    """Whether it is a suite that Nmap says was taken, and no hello of this probe: nothing else of the answer is known.
-    Only what was taken is ever told so."""
-    return hello.question.startswith("nmap/") and answered(hello)
-
-
 def session_answered(seen: Observation) -> bool:
     """Whether the session that came after all hellos got its handshake through."""
     return seen.tls is not None and seen.tls.outcome == "completed"

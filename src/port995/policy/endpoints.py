@@ -12,8 +12,8 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..probe.model import OBSERVATION_SCHEMA, Observation, Target
-from .belief import told_by_nmap
 from .inventory import service_of
+from .nmaps_word import is_nmaps_word, mixed
 from .subject import Endpoint, quoted
 
 SERVICES = ("pop3s", "pop3")
@@ -62,7 +62,7 @@ def sort_out(
             refused[problem] = refused.get(problem, 0) + 1
             continue
         by_service[service_of(observation.target)].append(observation)
-        if not observation.vantage.canaries and not all(map(told_by_nmap, observation.hellos)):
+        if observation.hellos and not observation.vantage.canaries and not is_nmaps_word(observation):
             blind.add(observation.vantage.name)
         if observation.source and observation.family:
             sources.setdefault((observation.vantage.name, observation.family), set()).add(observation.source)
@@ -121,6 +121,8 @@ def _foreign(run_id: str, planned: set[Target], seen: Observation) -> str:
         return f"schema {quoted(seen.schema)} is not {OBSERVATION_SCHEMA}"
     if seen.run_id != run_id:
         return f"they belong to another run ({quoted(seen.run_id)})"
+    if problem := mixed(seen):
+        return problem
     if service_of(seen.target) not in planned:
         return f"nothing in the plan is {quoted(label_of(seen.target, None))}"
     if seen.service not in SERVICES:

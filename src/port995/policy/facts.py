@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from ..probe.model import Hello, Observation
 from ..probe.tls.certificate_key import key_of
 from ..probe.tls.client_hello import SSL_2, TLS_1_2, TLS_1_3, VERSION_NAMES, numbers
-from .belief import BELOW_13, EVERY_SUITE, Evidence, evidence_of, told_by_nmap
+from .belief import BELOW_13, EVERY_SUITE, Evidence, evidence_of
+from .nmaps_word import is_nmaps
 from .universe import (
     GROUPS_12,
     GROUPS_13,
@@ -95,7 +96,7 @@ def facts_of(seen: Observation) -> TlsFacts:
             found = _with_session(found, session.group, session.signature_scheme)
         versions.append(found)
     keys = dict.fromkeys(_key_type(text) for text in _leaves(seen))
-    ours = [hello for hello in evidence.answers if not told_by_nmap(hello)]
+    ours = [hello for hello in evidence.answers if not is_nmaps(hello)]
     old = [hello for hello in ours if SSL_2 < (hello.answered_version or 0) < TLS_1_3]
     offered = [hello for hello in old if hello.offers_compression]
     return TlsFacts(

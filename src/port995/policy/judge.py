@@ -20,6 +20,7 @@ from .dns_view import DnsSeen, DnsView
 from .endpoints import endpoints_of, sort_out
 from .fleet import expiring_next, fleet_endpoint
 from .model import FOLDING_ORDER, Coverage, Disposition, HostPlan, Judgement, Result, Status, fold
+from .nmaps_word import unless_told
 from .path import Trust
 from .profile import CheckSettings, Profile
 from .registry import all_checks
@@ -154,7 +155,7 @@ def _judge_host(
                 if not check.owed_by(endpoint.targets):
                     continue
                 question = EndpointSubject(plan, endpoint, settings.parameters, trust, trust.at, view)
-                findings = _asked(check.on_endpoint, question)
+                findings = unless_told(check.id, endpoint, _asked(check.on_endpoint, question))
                 results.append(_result(check, settings, plan.name, endpoint.label, findings)[0])
     return results, why
 

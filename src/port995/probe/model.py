@@ -676,6 +676,9 @@ class Observation:
     logins_ended: str = ""
     """Why no login was tried; empty: it was, or none was owed."""
 
+    told_by: str = ""
+    """``nmap``: it is Nmap's word, and nothing of it was seen by this probe; empty: this probe saw all of it."""
+
     @property
     def source_address(self) -> Optional[str]:
         """Local address that was used, or the one asked for."""

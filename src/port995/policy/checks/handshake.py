@@ -16,12 +16,13 @@ from ...probe.tls.client_hello import (
     TLS_1_3,
     VERSION_NAMES,
 )
-from ..belief import BELOW_13, Evidence, told_by_nmap
+from ..belief import BELOW_13, Evidence
 from ..check import EXTRAS, SUITES_ASKED, VERSIONS, Parameter, endpoint_check
 from ..facts import facts_of
 from ..hello import APPLIES, each_hello, hello_words, unproven
 from ..known_primes import name_of_prime
 from ..model import Severity, Status
+from ..nmaps_word import is_nmaps
 from ..subject import EndpointSubject, Finding, seen_from
 from ..universe import DHE_FAMILY
 
@@ -34,7 +35,7 @@ CONTROLS = ("control-1.2", "control-short", "control-dhe", "control-old", "old-e
 def below_13(evidence: Evidence) -> list[Hello]:
     """Answers in TLS 1.2 and below, down to SSL 3.0."""
     below = [hello for hello in evidence.answers if SSL_2 < (hello.answered_version or 0) < TLS_1_3]
-    return [hello for hello in below if not told_by_nmap(hello)]
+    return [hello for hello in below if not is_nmaps(hello)]
 
 
 def only_13(seen: Observation, evidence: Evidence, what: str) -> Finding | None:
