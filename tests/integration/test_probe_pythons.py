@@ -58,10 +58,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds the probe, and nothing else."""
+    """A folder that holds the rooms that travel, and nothing else."""
     folder = tmp_path_factory.mktemp("alone")
     source = Path(port995.probe.__file__).parent
-    shutil.copytree(source, folder / "probe", ignore=shutil.ignore_patterns("__pycache__"))
+    for room in ("probe", "nmap"):
+        shutil.copytree(source.parent / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
@@ -104,6 +105,43 @@ def essence(seen: list[dict[str, Any]]) -> list[tuple[object, ...]]:
         )
         for one in seen
     )  # fmt: skip
+
+
+NMAP_SCRIPT = """\
+import importlib, json, pkgutil, sys
+folder = sys.argv[1]
+package = type(sys)("alone")
+package.__path__ = [folder]
+sys.modules["alone"] = package
+names = [one.name for one in pkgutil.iter_modules([folder + "/nmap"])]
+for name in names:
+    importlib.import_module("alone.nmap." + name)
+from alone.nmap.model import NmapHost, NmapPort, NmapRun
+from alone.nmap.observe import observe
+from alone.nmap.write_xml import XmlWriter
+from alone.probe.model import Target, Vantage
+host = NmapHost("up", "syn-ack", "192.0.2.1", 4, ports=(NmapPort("tcp", 995, "open", "syn-ack"),))
+seen = observe(NmapRun("x.xml"), host, Target(("a",), "192.0.2.1", 995, None, 110), "pop3s",
+               vantage=Vantage("nmap"), run_id="0" * 32)
+writer = XmlWriter("port995")
+writer.add(seen)
+foreign = sorted(name for name in sys.modules if name.split(".")[0] in ("cryptography", "ansible", "yaml", "port995"))
+json.dump([names, seen.tcp.state, 'state="open"' in writer.document(), foreign], sys.stdout)
+"""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_nmap_room_works_under_every_python(version: str, alone: Path) -> None:
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"needs a Python {version} on PATH or under pyenv")
+    done = subprocess.run(
+        [python, "-I", "-S", "-c", NMAP_SCRIPT, str(alone)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    names, state, written, foreign = json.loads(done.stdout)
+    assert {"model", "observe", "read_xml", "run", "target_syntax", "write_xml"} <= set(names)
+    assert (state, written, foreign) == ("open", True, [])
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from ..nmap.observe import ENUM, NMAP
 from ..probe.model import Hello, Observation
 from ..probe.tls.interrogation import answered
 from .model import Status
 from .subject import Endpoint, Finding
 
-QUESTION = f"nmap/{ENUM}"
+NMAP = "nmap"
+"""`Observation.told_by`, as `port995.nmap.observe` writes it."""
+QUESTION = "nmap/ssl-enum-ciphers"
 PROVEN = frozenset({"POP3S-PORT-001"})
 """Checks of an endpoint that may pass on Nmap's word: the port's state is what Nmap is asked for."""
 
