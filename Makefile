@@ -9,9 +9,9 @@ BY_FILE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 export INVENTORY TARGETS OUT AUDIT_ARGS PYTHON
 
-.PHONY: help venv audit test lint sanity matrix collection dist chroots mutants truth bench clean
+.PHONY: help venv audit test lint sanity matrix collection dist chroots fleet-test mutants truth bench clean
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(READY): pyproject.toml packaging/make_venv.sh
 	@packaging/make_venv.sh $(VENV)
@@ -43,6 +43,10 @@ dist: $(READY) ## Build the wheel into dist/
 chroots: $(READY) ## Make the Debian releases that some of the tests' servers come from (root, debootstrap)
 	@packaging/test_servers.sh
 	$(BIN)/python -m tests.peers.chroots
+
+fleet-test: $(READY) ## The tests on real hosts that are booted on this machine (root, debootstrap, systemd-nspawn)
+	@packaging/test_servers.sh
+	$(BIN)/python -m pytest -v tests/fleet
 
 mutants: $(READY) ## Prove that the tests notice faults
 	$(BIN)/python -m tests.mutants.run

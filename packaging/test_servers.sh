@@ -24,6 +24,8 @@ iptables iptables
 ip iproute2
 javac default-jdk-headless
 debootstrap debootstrap
+systemd-nspawn systemd-container
+ssh openssh-client
 TOOLS
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The file systems that the lab's hosts start from: Debian with an init, a way in, a firewall's tools and a mail server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from tests.peers import chroots
+
+BOOKWORM = chroots.Release(
+    "bookworm-booted",
+    (
+        "systemd", "systemd-sysv", "dbus", "python3", "openssh-server", "iproute2", "iptables", "nftables", "procps",
+        "dovecot-pop3d", "msmtp-mta", "ssl-cert",
+    ),
+)  # fmt: skip
+"""Debian 12: Python 3.11, nft 1.0.6, systemd 252, Dovecot 2.3.19 on 110 and 995. Its nftables.service is installed and
+disabled, as Debian does it: a host with no firewall. The smallest of mail transport agents stands in for the one that
+Dovecot's packages want."""
+
+
+def missing() -> str | None:
+    """Why no host can be booted on this machine; ``None``: they can (making the image comes with the first use)."""
+    if os.geteuid() != 0:
+        return "booting hosts needs root"
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    packages = {
+        "systemd-nspawn": "systemd-container", "debootstrap": "debootstrap", "ip": "iproute2", "nsenter": "util-linux",
+        "ssh": "openssh-client", "ssh-keygen": "openssh-client",
+    }  # fmt: skip
+    for command, package in packages.items():
+        if shutil.which(command, path=path) is None:
+            return f"booting hosts needs {command} (Debian: {package})"
+    try:
+        chroots.mirror()
+    except (RuntimeError, OSError) as error:
+        return None if BOOKWORM.is_made else str(error)
+    return None
