@@ -235,9 +235,12 @@ class Host:
                     return int(entry.name)
         raise LabError(f"{self.name} has no process 1")
 
-    def console(self, script: str, *, check: bool = True, timeout: float = COMMAND_TIMEOUT) -> str:
+    def console(
+        self, script: str, *, check: bool = True, timeout: float = COMMAND_TIMEOUT, data: bytes = b""
+    ) -> str:
         """Run shell commands as root as from its console: no network has a part in it.
 
+        :param data: what they read
         :returns: what they wrote
         :raises LabError: the last of them failed, and ``check`` was asked for
         """
@@ -246,11 +249,12 @@ class Host:
         done = subprocess.run(
             ["nsenter", "--target", str(self._first), "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd",
              "--", "sh", "-c", script],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False, env=ENVIRONMENT,
+            input=data, capture_output=True, timeout=timeout, check=False, env=ENVIRONMENT,
         )  # fmt: skip
+        output, errors = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
         if check and done.returncode:
-            raise LabError(f"{self.name}: {script}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-        return done.stdout
+            raise LabError(f"{self.name}: {script}: exit {done.returncode}\n{output}{errors}")
+        return output
 
     def ssh_command(self, *command: str, ipv6: bool = False) -> list[str]:
         """What runs a command on it over SSH; itself to be run at a vantage."""
@@ -262,6 +266,11 @@ class Host:
         :raises LabError: it failed
         """
         return self.lab.inside.run(*self.ssh_command(command, ipv6=ipv6)).stdout
+
+    def route_packets(self) -> None:
+        """Let it forward packets, until it is switched off: in a container it can't write that itself."""
+        assert self._network is not None
+        _run("nsenter", f"--net={self._network.namespace}", "--", "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
 
     @property
     def boot_id(self) -> str:
