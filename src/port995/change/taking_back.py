@@ -25,7 +25,7 @@ import os
 import shutil
 import time
 import uuid
-from typing import Any, Dict, Iterator, Optional
+from typing import IO, Any, Dict, Iterator, Optional
 
 from . import files
 from .commands import CommandError, demand, run
@@ -84,20 +84,30 @@ def has_systemd() -> bool:
     return os.path.isdir("/run/systemd/system")
 
 
+def _is_ours(mutex: IO[str]) -> bool:
+    try:
+        fcntl.flock(mutex, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
-def at_work() -> Iterator[None]:
+def at_work(patience: float = 0.0) -> Iterator[None]:
     """Hold the mutex: one process at a time does something here.
 
+    :param patience: seconds to wait for another one, which may be taking back what is to be confirmed
     :raises ChangeError: another one does
     :raises files.FileError: the state can't be written
     """
     try:
         os.makedirs(STATE, mode=0o700, exist_ok=True)
         with open(MUTEX, "w", encoding="ascii") as mutex:
-            try:
-                fcntl.flock(mutex, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ChangeError("port995 is at work on this host already (%s)" % holder()) from None
+            end = time.monotonic() + patience
+            while not _is_ours(mutex):
+                if time.monotonic() >= end:
+                    raise ChangeError("port995 is at work on this host already (%s)" % holder())
+                time.sleep(0.05)
             yield
     except OSError as error:
         raise files.FileError("%s can't be written: %s" % (STATE, error.strerror)) from error

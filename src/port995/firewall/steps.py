@@ -18,6 +18,9 @@ from . import nft_files, nftables
 from .detect import detect
 from .model import Found, Wanted
 
+PATIENCE = 10.0
+"""Seconds to wait for a script that may be taking the change back when it is to be confirmed."""
+
 
 class FirewallError(Exception):
     """What is wanted can't be done on this host; the text says why and what can."""
@@ -81,13 +84,13 @@ def plan(wanted: Wanted) -> Plan:
     found = detect()
     if found.nft is None:
         raise FirewallError(
-            "the back end nftables needs the program nft, which is not there or can't read the kernel's tables. Install the"
-            " package nftables, without enabling its service: port995 installs and enables no firewall."
+            "the back end nftables needs the program nft, which is not there or can't read the kernel's tables. Install"
+            " the package nftables, without enabling its service: port995 installs and enables no firewall."
         )
     if wanted.state == "open" and (found.active or found.unknown):
         raise FirewallError(
-            "state open can't be had from the back end nftables: what another firewall drops, no table lets in, and in "
-            "use here: %s. Let the port in there; state absent takes away what port995 has put in."
+            "state open can't be had from the back end nftables: no table lets in what another firewall drops, and in "
+            "use here is: %s. Let the port in there; state absent takes away what port995 has put in."
             % ", ".join(found.active + tuple(name + " (could not be asked)" for name in found.unknown))
         )
     table = nftables.render(wanted)
@@ -160,7 +163,7 @@ def finish(change: str, wanted: Wanted, who: str) -> None:
     :raises taking_back.TakenBack: it is too late
     :raises taking_back.ChangeError: what is there is not what was applied, or it can't be written: taken back at once
     """
-    with taking_back.at_work():
+    with taking_back.at_work(PATIENCE):
         taking_back.still_armed(change)
         try:
             made = plan(wanted)

@@ -1,0 +1,307 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026, the port995 authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Close or restrict the ports of POP3 in a host's firewall."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pop3s_firewall
+short_description: Close or restrict the ports of POP3 in a host's firewall
+version_added: "0.2.0"
+author:
+  - The port995 authors (@port995)
+description:
+  - Closes port 995 (and others when asked) on a host over IPv4 and IPv6, or lets only some networks in, by a table of
+    its own in nftables that stands before every other one. It closes ports that containers publish as well.
+  - The rules survive a reboot, with no moment in which the port is open, and reload, restart, stop and start of
+    nftables, also C(nft -f /etc/nftables.conf) by hand, which flushes all rules on Debian.
+  - Rules of others are never flushed, saved or put in another order, and no firewall is installed or enabled.
+    O(state=absent) takes away what is named for port995 and nothing else.
+  - A change is made in the running system first. It is written to disk when a B(new) connection of Ansible reaches
+    the host and the port looks from the controller as it should. If not, or when the controller or the power fails, the
+    host takes the change back by itself, after O(time_limit) or at its next boot. C(/var/lib/port995/revert) takes the
+    last change back at any time, from the console, without network and Ansible.
+  - One run at a time changes a host. Another one is told who is at it, and since when.
+  - Who changed what is recorded in C(/var/lib/port995/record.jsonl).
+options:
+  state:
+    description:
+      - V(closed) lets nobody in, V(restricted) only the networks of O(allow).
+      - V(open) and V(absent) take away what this module has put in. V(open) fails where another firewall is in
+        use, which could keep the port closed, since no table of nftables lets in what another one drops.
+    type: str
+    choices: [closed, restricted, open, absent]
+    required: true
+  ports:
+    description: TCP ports.
+    type: list
+    elements: int
+    default: [995]
+  action:
+    description: Whether connections that are not let in get no answer (V(drop)) or a TCP reset (V(reject)).
+    type: str
+    choices: [drop, reject]
+    default: drop
+  allow:
+    description: Addresses and networks, of IPv4 and IPv6, that are let in with O(state=restricted).
+    type: list
+    elements: str
+    default: []
+  vantages:
+    description:
+      - Addresses that must see the port, such as those of monitoring. The task fails, and nothing is changed, when
+        O(state) and O(allow) would shut one out.
+    type: list
+    elements: str
+    default: []
+  loopback:
+    description: Close the port to the host's own connections too, such as those of a webmail on it.
+    type: bool
+    default: false
+  forward:
+    description: Close the port to connections that the host only routes, too, to guests with addresses of their own.
+    type: bool
+    default: false
+  established:
+    description: Whether sessions that are there already go on (V(keep)) or end (V(cut)).
+    type: str
+    choices: [keep, cut]
+    default: keep
+  backend:
+    description:
+      - What the rules are put into. V(auto) takes V(nftables), the only one there is so far.
+    type: str
+    choices: [auto, nftables]
+    default: auto
+  outside_view:
+    description:
+      - Look at the ports from the controller before and after the change, at the address of C(ansible_host), and take
+        the change back when they do not look as O(state) says.
+      - Where the controller can't reach the host directly, set it to V(false) and audit afterwards from elsewhere.
+    type: bool
+    default: true
+  revert:
+    description:
+      - V(host) lets the host take the change back by itself, which needs systemd. V(none) changes the running system
+        and the disk at once.
+    type: str
+    choices: [host, none]
+    default: host
+  time_limit:
+    description: Seconds until the host takes back a change that was not confirmed, 10 to 3600.
+    type: float
+    default: 60.0
+  who:
+    description: Who is recorded. The action fills in user, controller and host.
+    type: str
+  phase:
+    description: Part of the change; the action calls them one after the other. Not for playbooks.
+    type: str
+    choices: [begin, finish, revert, status]
+    default: begin
+  change:
+    description: Identity of the change that O(phase) is a part of. Not for playbooks.
+    type: str
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: full
+  platform:
+    description: Target OS/families that can be operated against.
+    platforms: linux
+    support: full
+notes:
+  - Needs root, the program C(nft) 0.9.3 or later and Python 3.9 on the host.
+  - What is seen from the controller is one vantage. Audit afterwards; two vantages prove that a port is closed.
+seealso:
+  - module: port995.pop3s.pop3s_info
+"""
+
+EXAMPLES = r"""
+- name: Close POP3S to everybody
+  port995.pop3s.pop3s_firewall:
+    state: closed
+  become: true
+
+- name: Let only the office and the monitoring in, over IPv4 and IPv6
+  port995.pop3s.pop3s_firewall:
+    state: restricted
+    ports: [110, 995]
+    allow: [192.0.2.0/24, "2001:db8:1::/48"]
+    vantages: [192.0.2.10]
+    action: reject
+  become: true
+
+- name: Take away what the tasks above have put in
+  port995.pop3s.pop3s_firewall:
+    state: absent
+  become: true
+"""
+
+RETURN = r"""
+backend:
+  description: What the rules are in.
+  returned: always
+  type: str
+  sample: nftables
+found:
+  description: Firewalls that are in use beside this module's table.
+  returned: always
+  type: list
+  elements: str
+  sample: [ufw, docker]
+rules:
+  description: This module's table as it is, or in check mode as it is to be. Empty when there is none.
+  returned: when state is not status
+  type: str
+notes:
+  description: What is to be known of the result.
+  returned: always
+  type: list
+  elements: str
+planned:
+  description: Whether this is only what would be done.
+  returned: always
+  type: bool
+persisted:
+  description: Whether the rules are written to disk, and the change is confirmed.
+  returned: always
+  type: bool
+change:
+  description: Identity of the change in the host's record.
+  returned: when something was changed
+  type: str
+  sample: 5f0c1f0c6bb84d0f9a5a3f6c0e1d2b3a
+looks:
+  description: How the ports looked from the controller after the change.
+  returned: when something was changed and O(outside_view=true)
+  type: list
+  elements: dict
+  sample: [{address: 192.0.2.25, port: 995, source: 192.0.2.1, state: filtered, reason: no-response}]
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.change import taking_back
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.change.commands import CommandError
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.change.files import FileError
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall import nft_files, steps
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.model import WantedError, wanted
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.nftables import NftError
+
+WANTED = ("state", "ports", "action", "allow", "vantages", "loopback", "forward", "established")
+PROBLEMS = (WantedError, steps.FirewallError, NftError, FileError, CommandError, taking_back.ChangeError)
+
+
+def argument_spec():
+    """The module's options."""
+    return dict(
+        state=dict(type="str", required=True, choices=["closed", "restricted", "open", "absent"]),
+        ports=dict(type="list", elements="int", default=[995]),
+        action=dict(type="str", choices=["drop", "reject"], default="drop"),
+        allow=dict(type="list", elements="str", default=[]),
+        vantages=dict(type="list", elements="str", default=[]),
+        loopback=dict(type="bool", default=False),
+        forward=dict(type="bool", default=False),
+        established=dict(type="str", choices=["keep", "cut"], default="keep"),
+        backend=dict(type="str", choices=["auto", "nftables"], default="auto"),
+        outside_view=dict(type="bool", default=True),
+        revert=dict(type="str", choices=["host", "none"], default="host"),
+        time_limit=dict(type="float", default=60.0),
+        who=dict(type="str"),
+        phase=dict(type="str", choices=["begin", "finish", "revert", "status"], default="begin"),
+        change=dict(type="str"),
+    )
+
+
+def on_disk(persistence):
+    """What is on disk, as text for a diff."""
+    parts = []
+    for path in nft_files.OWN_FILES:
+        if persistence.contents[path] is not None:
+            parts.append("# %s\n%s" % (path, persistence.contents[path]))
+    for path in persistence.lines_in:
+        parts.append("# %s\n%s\n" % (path, nft_files.LINE))
+    if persistence.enabled:
+        parts.append("# %s is enabled\n" % nft_files.UNIT_NAME)
+    return "\n".join(parts)
+
+
+def difference(made):
+    """The two planes, running and on disk, before and after."""
+    after = made.table if made.expected is None else made.expected
+    return [
+        dict(before_header="rules", after_header="rules", before=made.listing, after=after),
+        dict(before_header="on disk", after_header="on disk", before=on_disk(made.on_disk),
+             after=on_disk(made.to_be_on_disk)),
+    ]  # fmt: skip
+
+
+def begin(module, asked, who):
+    """Plan, and change the running system unless this is a check."""
+    made = steps.plan(asked)
+    result = dict(
+        changed=made.changed,
+        backend="nftables",
+        found=list(made.found.active),
+        notes=list(made.notes),
+        rules=made.listing if made.expected is None and not made.table else (made.expected or made.table),
+        planned=module.check_mode,
+        persisted=not made.changed,
+        diff=difference(made),
+    )
+    if not made.changed or module.check_mode:
+        return result
+    if module.params["revert"] == "none":
+        steps.change_without_taking_back(made, who, asked.state)
+        result["persisted"] = True
+    else:
+        result["change"] = steps.begin(made, who, module.params["time_limit"], asked.state)
+    return result
+
+
+def status(change):
+    """Whether a change waits to be confirmed or taken back."""
+    try:
+        taking_back.still_armed(change or "")
+    except taking_back.TakenBack:
+        return dict(changed=False, waits=False)
+    return dict(changed=False, waits=True)
+
+
+def main():
+    """Run the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    params = module.params
+    who = (params["who"] or "somebody who called the module without its action")[:200]
+    phase = params["phase"]
+    try:
+        asked = wanted(**{name: params[name] for name in WANTED})
+        if not 10 <= params["time_limit"] <= 3600:
+            raise WantedError("time_limit is %g: it is 10 to 3600 seconds" % params["time_limit"])
+        if os.geteuid() != 0:
+            raise WantedError("only root may read and change the firewall: set become: true on the task")
+        if phase == "begin":
+            result = begin(module, asked, who)
+        elif phase == "finish":
+            steps.finish(params["change"] or "", asked, who)
+            result = dict(changed=True)
+        elif phase == "revert":
+            taking_back.still_armed(params["change"] or "")
+            result = dict(changed=True, said=taking_back.revert_now())
+        else:
+            result = status(params["change"])
+    except PROBLEMS as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
