@@ -167,6 +167,36 @@ def test_a_port_that_a_container_publishes_is_closed_with_it(ready: Host, lab: L
     assert lab.inside.states(ready)["ipv4"] == "open" and lab.outside.states(ready)["ipv4"] == "filtered"
 
 
+def test_nothing_but_the_port_is_touched(ready: Host, lab: Lab) -> None:
+    """Other protocols and ports, to and from the host, with neighbours that are not known yet."""
+    on_host.change(ready, state="closed", loopback=True, forward=True, established="cut")
+    echo = (
+        "import socket,sys; s=socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(('::', 5300)); print(1, flush=True)\n"
+        "while True:\n  data, peer = s.recvfrom(99); s.sendto(data, peer)\n"
+    )
+    ask = (
+        "import socket,sys; s=socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.settimeout(5)\n"
+        "s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)\n"
+        "s.sendto(b'x', (sys.argv[1], 5300)); print(s.recv(9))\n"
+    )
+    peer = subprocess.Popen(
+        [*lab.inside.prefix(), sys.executable, "-c", echo], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    with peer:
+        try:
+            assert peer.stdout is not None and peer.stdout.readline() == "1\n"
+            ready.console("ip neigh flush all")
+            lab.inside.run("ip", "neigh", "flush", "all")
+            ready.console("cat > /opt/ask.py", data=ask.encode())
+            for address in ("2001:db8::1", "::ffff:192.0.2.1"):
+                assert ready.console(f"python3 /opt/ask.py {address}") == "b'x'\n"
+            for port in (22, 110):
+                assert lab.outside.states(ready, port) == OPEN
+            ready.console("bash -c 'echo >/dev/tcp/127.0.0.1/22'; bash -c 'echo >/dev/tcp/::1/110'")
+        finally:
+            peer.kill()
+
+
 def test_sessions_are_kept_or_cut_as_told(ready: Host, lab: Lab) -> None:
     talk = (
         "import socket,sys; s=socket.create_connection((sys.argv[1], 110)); f=s.makefile('rw', newline='\\r\\n')\n"

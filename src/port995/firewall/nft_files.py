@@ -38,7 +38,7 @@ CONFIGURATIONS = ("/etc/nftables.conf", "/etc/sysconfig/nftables.conf")
 LINE = 'include "%s/*.nft" # port995: keeps its rules when this file is loaded; state absent removes it' % FOLDER
 
 HEAD = "# Made by port995 and written anew by it; state absent removes it.\n"
-KNOWN_STOP = re.compile(r"^ExecStop=(?:/usr)?/sbin/nft flush ruleset$", re.MULTILINE)
+KNOWN_STOP = re.compile(r"ExecStop=(?:/usr)?/sbin/nft flush ruleset\Z")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,14 +84,22 @@ def addition(nft: str, known_stop: bool) -> str:
 
 
 def nftables_service() -> Optional[str]:
-    """The text of nftables.service, without additions; ``None``: there is none."""
+    """The text of nftables.service with what others have added; ``None``: there is none."""
     try:
         done = run(["systemctl", "cat", "nftables.service"])
     except CommandError:
         return None
     if done.code:
         return None
-    return done.output.split("\n# /etc/systemd/system/nftables.service.d/", 1)[0]
+    # One file after the other, each under a comment with its path.
+    parts = re.split(r"^(?=# /)", done.output, flags=re.MULTILINE)
+    return "".join(part for part in parts if not part.startswith("# %s\n" % ADDITION))
+
+
+def has_known_stop(service: str) -> bool:
+    """Whether all that the service does at its stop is to flush the rules."""
+    stops = re.findall(r"^ExecStop=.*$", service, re.MULTILINE)
+    return len(stops) == 1 and KNOWN_STOP.match(stops[0]) is not None
 
 
 def planned(table: str, systemd: bool) -> Persistence:
@@ -108,7 +116,7 @@ def planned(table: str, systemd: bool) -> Persistence:
         contents[UNIT] = unit(nft)
         service = nftables_service()
         if service is not None:
-            known = bool(KNOWN_STOP.search(service))
+            known = has_known_stop(service)
             contents[ADDITION] = addition(nft, known)
             if known:
                 contents[STOP] = HEAD + "flush ruleset\n" + table

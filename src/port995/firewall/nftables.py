@@ -34,6 +34,10 @@ def _set(name: str, kind: str, networks: Tuple[str, ...]) -> List[str]:
     return ["\tset %s {" % name, "\t\ttype %s" % kind, "\t\tflags interval"] + elements + ["\t}"]
 
 
+def _chain(name: str, rules: List[str]) -> List[str]:
+    return ["\tchain %s {" % name] + ["\t\t" + rule for rule in rules] + ["\t}"]
+
+
 def render(wanted: Wanted) -> str:
     """The table that does what is wanted, as nft reads it; empty for states that need none.
 
@@ -42,7 +46,7 @@ def render(wanted: Wanted) -> str:
     if wanted.state not in ("closed", "restricted"):
         return ""
     ports = ", ".join(str(port) for port in wanted.ports)
-    chain = ["type filter hook prerouting priority %d; policy accept;" % PRIORITY, "tcp dport != { %s } accept" % ports]
+    chain: List[str] = []
     if not wanted.loopback:
         chain.append('iif "lo" accept')
     if not wanted.forward:
@@ -55,8 +59,11 @@ def render(wanted: Wanted) -> str:
         sets = _set("allowed4", "ipv4_addr", wanted.allow4) + _set("allowed6", "ipv6_addr", wanted.allow6)
         chain += ["ip saddr @allowed4 accept", "ip6 saddr @allowed6 accept"]
     chain.append("reject with tcp reset" if wanted.action == "reject" else "drop")
-    lines = ["table %s %s {" % (FAMILY, TABLE)] + sets + ["\tchain prerouting {"]
-    return "\n".join(lines + ["\t\t" + rule for rule in chain] + ["\t}", "}"]) + "\n"
+    # What is no beginning of a segment to these ports never gets to the rules that end in a drop: other protocols, and
+    # fragments without a TCP header, which are nothing without the first.
+    hook = ["type filter hook prerouting priority %d; policy accept;" % PRIORITY, "tcp dport { %s } goto door" % ports]
+    lines = ["table %s %s {" % (FAMILY, TABLE)] + sets + _chain("door", chain) + _chain("prerouting", hook) + ["}"]
+    return "\n".join(lines) + "\n"
 
 
 def replace(table: str) -> str:

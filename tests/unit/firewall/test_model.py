@@ -63,10 +63,19 @@ def test_loopback_guests_and_sessions_are_spared_unless_told() -> None:
 def test_the_last_rule_shuts_the_door() -> None:
     for action, rule in (("drop", "drop"), ("reject", "reject with tcp reset")):
         rules = _rules(state="restricted", allow=["2001:db8::/32"], action=action)
-        assert rules[-3] == rule
+        assert rules[rules.index("chain prerouting {") - 2] == rule
         # No IPv4 network is allowed: the set is empty, and nobody is in it.
         assert "ip saddr @allowed4 accept" in rules
         assert not any("elements" in rule and "." in rule for rule in rules)
+
+
+def test_only_segments_to_the_ports_come_to_the_door() -> None:
+    rules = _rules(state="closed", ports=[995, 110], loopback=True, forward=True, established="cut")
+    begin = rules.index("chain prerouting {")
+    hook, entry, *end = rules[begin + 1 :]
+    assert "hook prerouting priority -150; policy accept;" in hook
+    assert (entry, end) == ("tcp dport { 110, 995 } goto door", ["}", "}"])
+    assert "drop" in rules[:begin]
 
 
 def test_states_that_need_no_rules_have_no_table() -> None:

@@ -36,8 +36,11 @@ def test_the_line_is_a_pattern_since_a_name_that_is_gone_would_keep_the_firewall
 def test_the_stop_of_a_service_is_replaced_only_where_it_is_known() -> None:
     assert "ExecStop=\n" in nft_files.addition("/usr/sbin/nft", True)
     assert "ExecStop=" not in nft_files.addition("/usr/sbin/nft", False)
-    assert nft_files.KNOWN_STOP.search("[Service]\nExecStop=/usr/sbin/nft flush ruleset\n")
-    assert not nft_files.KNOWN_STOP.search("[Service]\nExecStop=/usr/sbin/nft flush ruleset; true\n")
+    known = "[Service]\nExecStop=/usr/sbin/nft flush ruleset\n"
+    assert nft_files.has_known_stop(known)
+    assert not nft_files.has_known_stop("[Service]\nExecStop=/usr/sbin/nft flush ruleset; true\n")
+    assert not nft_files.has_known_stop(known + "# /etc/systemd/system/nftables.service.d/own.conf\nExecStop=/bin/own\n")
+    assert not nft_files.has_known_stop("[Service]\n")
 
 
 def test_nothing_is_wanted_on_disk_for_no_table() -> None:
