@@ -83,7 +83,7 @@ class Keeper:
 
     @property
     def identity(self) -> str:
-        """What the kernel calls the namespace: equal only for one and the same."""
+        """What the kernel calls the namespace, as long as it is there."""
         return os.readlink(self.namespace)
 
     def end(self) -> None:
@@ -277,9 +277,10 @@ class Host:
         return self.console("cat /proc/sys/kernel/random/boot_id").strip()
 
     @property
-    def network_identity(self) -> str:
+    def network_keeper(self) -> int:
+        """The process that keeps its network. The kernel's own number of a namespace may come again."""
         assert self._network is not None
-        return self._network.identity
+        return self._network.pid
 
     def wait_for_listener(self, port: int = 995) -> None:
         """Wait until a daemon listens, whatever a firewall does.

@@ -50,10 +50,10 @@ def test_there_is_no_way_out_of_the_lab(host: Host, lab: Lab) -> None:
 def test_a_reboot_ends_the_rules_of_the_kernel_and_keeps_the_disk(host: Host, lab: Lab) -> None:
     host.console(f"{DROP}; echo kept > /root/note")
     assert lab.outside.states(host) == {"ipv4": "filtered", "ipv6": "filtered"}
-    before = host.boot_id, host.network_identity
+    before = host.boot_id, host.network_keeper
     host.reboot()
     host.wait_for_listener()
-    assert host.boot_id != before[0] and host.network_identity != before[1]
+    assert host.boot_id != before[0] and host.network_keeper != before[1]
     assert lab.outside.states(host) == {"ipv4": "open", "ipv6": "open"}
     assert host.console("cat /root/note") == "kept\n"
 

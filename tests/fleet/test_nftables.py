@@ -129,7 +129,7 @@ def test_a_configuration_that_another_tool_writes_anew_is_survived_by_the_servic
 def test_the_port_is_shut_all_through_a_reboot(ready: Host, lab: Lab, firewall: Firewall) -> None:
     firewall(ready)
     on_host.change(ready, state="closed")
-    boot_id, network = ready.boot_id, ready.network_identity
+    boot_id, network = ready.boot_id, ready.network_keeper
     with Watch(lab.outside, 995, ready.ipv4, ready.ipv6) as outside, Watch(lab.inside, 995, ready.ipv4) as inside:
         until(outside, "filtered")
         ready.reboot()
@@ -138,7 +138,7 @@ def test_the_port_is_shut_all_through_a_reboot(ready: Host, lab: Lab, firewall: 
         until(outside, "filtered")
         until(inside, "filtered")
         assert "open" not in outside.states() | inside.states()
-        assert ready.boot_id != boot_id and ready.network_identity != network
+        assert ready.boot_id != boot_id and ready.network_keeper != network
     assert lab.outside.states(ready) == DROPPED and time.monotonic() > up
     assert not on_host.plan(ready, state="closed")["changed"]
     assert ready.console("systemctl --failed --no-legend") == ""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TIMEOUT = 1.0
 """Seconds of silence that are called ``filtered``; on a bridge in memory an answer takes less than a millisecond."""
 PAUSE = 0.05
+"""Seconds from one connect to the next."""
 
 
 async def look(address: str, port: int) -> tuple[str, str]:
@@ -40,14 +41,20 @@ async def look(address: str, port: int) -> tuple[str, str]:
     return str(attempt.tcp.state), str(attempt.tcp.reason)
 
 
+async def _tell(address: str, port: int) -> None:
+    began = time.monotonic()
+    state, reason = await look(address, port)
+    print(f"{began:.3f} {address} {state} {reason}", flush=True)
+
+
 async def _follow(address: str, port: int, once: bool) -> None:
-    while True:
-        began = time.monotonic()
-        state, reason = await look(address, port)
-        print(f"{began:.3f} {address} {state} {reason}", flush=True)
-        if once:
-            return
-        await asyncio.sleep(PAUSE)
+    if once:
+        return await _tell(address, port)
+    async with asyncio.TaskGroup() as looks:
+        while True:
+            # One that waits for an answer must not keep the next from being sent: a door may be open for a moment only.
+            looks.create_task(_tell(address, port))
+            await asyncio.sleep(PAUSE)
 
 
 async def _all(port: int, addresses: list[str], once: bool) -> None:

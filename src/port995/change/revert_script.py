@@ -50,7 +50,7 @@ restore_file() { # PATH
     fi || failed="$failed $1"
 }
 has_line() { # PATH LINE
-    grep -qxF -e "$2" "$1" 2>/dev/null
+    [ ! -L "$1" ] && grep -qxF -e "$2" "$1" 2>/dev/null
 }
 remove_line() { # PATH LINE
     has_line "$1" "$2" || return 0
@@ -58,7 +58,7 @@ remove_line() { # PATH LINE
         failed="$failed $1"
 }
 add_line() { # PATH LINE
-    [ -e "$1" ] && ! has_line "$1" "$2" || return 0
+    [ -f "$1" ] && [ ! -L "$1" ] && ! has_line "$1" "$2" || return 0
     printf '%s\n' "$2" >>"$1" || failed="$failed $1"
 }
 step() { # COMMAND...

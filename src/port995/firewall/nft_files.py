@@ -17,6 +17,7 @@ Python 3.9, standard library only.
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from typing import Dict, Optional, Tuple
 
@@ -120,7 +121,12 @@ def planned(table: str, systemd: bool) -> Persistence:
             contents[ADDITION] = addition(nft, known)
             if known:
                 contents[STOP] = HEAD + "flush ruleset\n" + table
-    return Persistence(contents, tuple(path for path in CONFIGURATIONS if files.read(path) is not None), systemd)
+    return Persistence(contents, tuple(path for path in CONFIGURATIONS if is_plain(path)), systemd)
+
+
+def is_plain(path: str) -> bool:
+    """Whether it is a file by itself. Where it is a link, another tool has the real one: it is left alone."""
+    return os.path.isfile(path) and not os.path.islink(path)
 
 
 def present() -> Persistence:
@@ -128,7 +134,7 @@ def present() -> Persistence:
 
     :raises files.FileError: it can't be read
     """
-    holding = tuple(path for path in CONFIGURATIONS if LINE in (files.read(path) or "").split("\n"))
+    holding = tuple(path for path in CONFIGURATIONS if is_plain(path) and LINE in (files.read(path) or "").split("\n"))
     return Persistence({path: files.read(path) for path in OWN_FILES}, holding, is_enabled())
 
 
@@ -163,7 +169,7 @@ def write(wanted: Persistence, systemd: bool) -> None:
     for path, text in wanted.contents.items():
         if text is not None and files.read(path) != text:
             files.write(path, text)
-    for path in CONFIGURATIONS:
+    for path in filter(is_plain, CONFIGURATIONS):
         before = files.read(path)
         if before is not None:
             after = with_line(before) if path in wanted.lines_in else without_line(before)

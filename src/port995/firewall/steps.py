@@ -9,6 +9,7 @@ Python 3.9, standard library only.
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
 from typing import List, Optional, Tuple
 
@@ -62,6 +63,11 @@ def _notes(wanted: Wanted, found: Found, expected: Optional[str]) -> Tuple[str, 
     others = ", ".join(found.active)
     if wanted.state == "restricted" and others:
         notes.append("in use beside this table: %s. The networks of allow must be let in there too." % others)
+    notes += [
+        "%s is a link, so it was left alone: the rules are gone when somebody loads it by hand" % path
+        for path in nft_files.CONFIGURATIONS
+        if os.path.islink(path)
+    ]
     if found.unknown:
         notes.append("could not be asked: %s" % ", ".join(found.unknown))
     if wanted.state in ("closed", "restricted"):

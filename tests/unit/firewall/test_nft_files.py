@@ -54,6 +54,18 @@ def test_without_systemd_no_unit_is_written(monkeypatch: pytest.MonkeyPatch) -> 
     assert planned.contents[nft_files.RULES] and planned.contents[nft_files.UNIT] is None and not planned.enabled
 
 
+def test_a_configuration_that_is_a_link_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, link = tmp_path / "real.conf", tmp_path / "nftables.conf"
+    real.write_text("flush ruleset\n")
+    link.symlink_to(real)
+    monkeypatch.setattr(nft_files, "CONFIGURATIONS", (str(link),))
+    monkeypatch.setattr(nft_files, "OWN_FILES", ())
+    monkeypatch.setattr(nft_files, "OWN_FOLDERS", ())
+    assert nft_files.planned(render(wanted("closed")), False).lines_in == ()
+    nft_files.write(nft_files.Persistence({}, (str(link),), False), False)
+    assert link.is_symlink() and real.read_text() == "flush ruleset\n"
+
+
 def test_a_foreign_file_keeps_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "nftables.conf"
     path.write_bytes(b"#!/usr/sbin/nft -f\n\xff\n")
