@@ -11,7 +11,7 @@ from tests.peers import chroots
 BOOKWORM = chroots.Release(
     "bookworm-booted",
     (
-        "systemd", "systemd-sysv", "dbus", "python3", "openssh-server", "iproute2", "iptables", "nftables", "procps",
+        "systemd", "systemd-sysv", "dbus", "python3", "openssh-server", "openssh-sftp-server", "iproute2", "iptables", "nftables", "procps",
         "dovecot-pop3d", "msmtp-mta", "ssl-cert",
     ),
 )  # fmt: skip
