@@ -8,16 +8,19 @@ import shutil
 
 from tests.peers import chroots
 
-BOOKWORM = chroots.Release(
-    "bookworm-booted",
-    (
-        "systemd", "systemd-sysv", "dbus", "python3", "openssh-server", "openssh-sftp-server", "iproute2", "iptables", "nftables", "procps",
-        "dovecot-pop3d", "msmtp-mta", "ssl-cert",
-    ),
+COMMON = (
+    "systemd", "systemd-sysv", "dbus", "python3", "openssh-server", "openssh-sftp-server", "iproute2", "iptables",
+    "nftables", "procps", "dovecot-pop3d", "msmtp-mta", "ssl-cert",
 )  # fmt: skip
+
+BOOKWORM = chroots.Release("bookworm-booted", COMMON)
 """Debian 12: Python 3.11, nft 1.0.6, systemd 252, Dovecot 2.3.19 on 110 and 995. Its nftables.service is installed and
 disabled, as Debian does it: a host with no firewall. The smallest of mail transport agents stands in for the one that
 Dovecot's packages want."""
+
+UFW = chroots.Release("bookworm-booted-ufw", (*COMMON, "ufw"))
+FIREWALLD = chroots.Release("bookworm-booted-firewalld", (*COMMON, "firewalld"))
+"""1.3.3, with its rules in nftables; the package enables it."""
 
 
 def missing() -> str | None:

@@ -123,6 +123,7 @@ def test_a_configuration_that_another_tool_writes_anew_is_survived_by_the_servic
     ready.console("nft -f /etc/nftables.conf")
     planned = on_host.plan(ready, state="closed")
     assert planned["running"] and planned["disk"]
+    assert "something else than port995: /etc/nftables.conf does not hold our line any more" in planned["notes"]
 
 
 @with_each_firewall

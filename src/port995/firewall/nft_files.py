@@ -138,6 +138,20 @@ def present() -> Persistence:
     return Persistence({path: files.read(path) for path in OWN_FILES}, holding, is_enabled())
 
 
+def disturbed(there: Persistence, wanted: Persistence) -> Tuple[str, ...]:
+    """What something else has changed of what we had put on disk, in words. Empty where we had nothing there, or where
+    other rules are wanted than were."""
+    rules = there.contents[RULES]
+    if rules is None or rules != wanted.contents[RULES]:
+        return ()
+    changed = ["%s was changed or removed" % path for path, text in wanted.contents.items()
+               if there.contents[path] != text]  # fmt: skip
+    changed += ["%s does not hold our line any more" % path for path in wanted.lines_in if path not in there.lines_in]
+    if wanted.enabled and not there.enabled:
+        changed.append("%s is not enabled any more" % UNIT_NAME)
+    return tuple(changed)
+
+
 def is_enabled() -> bool:
     """Whether our unit is started at boot."""
     try:

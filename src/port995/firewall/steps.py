@@ -103,15 +103,13 @@ def plan(wanted: Wanted) -> Plan:
     if table:
         nftables.check(table)
     expected = nftables.expected_listing(table)
-    return Plan(
-        found=found,
-        table=table,
-        listing=nftables.listing(),
-        expected=expected,
-        on_disk=nft_files.present(),
-        to_be_on_disk=nft_files.planned(table, found.systemd),
-        notes=_notes(wanted, found, expected),
-    )
+    listing, on_disk = nftables.listing(), nft_files.present()
+    to_be_on_disk = nft_files.planned(table, found.systemd)
+    notes = _notes(wanted, found, expected)
+    notes += tuple("something else than port995: " + what for what in nft_files.disturbed(on_disk, to_be_on_disk))
+    if table and expected is not None and on_disk == to_be_on_disk and listing != expected:
+        notes += ("something else than port995: our rules in the kernel were changed or flushed",)
+    return Plan(found, table, listing, expected, on_disk, to_be_on_disk, notes)
 
 
 def before(made: Plan) -> taking_back.Before:

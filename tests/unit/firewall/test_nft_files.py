@@ -83,3 +83,19 @@ def test_a_file_that_can_not_be_written_says_why(tmp_path: Path) -> None:
         files.write(str(folder / "x"), "")
     with pytest.raises(files.FileError, match="no regular file"):
         files.read("/dev/null")
+
+
+def test_what_something_else_has_changed_is_named() -> None:
+    table = render(wanted("closed"))
+    ours = nft_files.Persistence(
+        {**dict.fromkeys(nft_files.OWN_FILES, "ours"), nft_files.RULES: table}, ("/etc/nftables.conf",), True
+    )
+    nothing = nft_files.Persistence(dict.fromkeys(nft_files.OWN_FILES), (), False)
+    moved = nft_files.Persistence({**ours.contents, nft_files.RULES: "other rules"}, (), True)
+    spoilt = nft_files.Persistence({**ours.contents, nft_files.UNIT: None}, (), False)
+    assert nft_files.disturbed(ours, ours) == nft_files.disturbed(nothing, ours) == nft_files.disturbed(moved, ours) == ()
+    assert nft_files.disturbed(spoilt, ours) == (
+        "/etc/systemd/system/port995-firewall.service was changed or removed",
+        "/etc/nftables.conf does not hold our line any more",
+        "port995-firewall.service is not enabled any more",
+    )
