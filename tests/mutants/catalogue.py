@@ -831,4 +831,39 @@ CERTIFYING = (
     ),
 )
 
-MUTANTS = (*SEEING, *JUDGING, *BELIEVING, *TELLING, *CERTIFYING, *LOGGING_IN, *PLAYBOOK, *DNS)
+ACTING = (
+    Mutant(
+        "a-look-that-failed-confirms",
+        "src/port995/firewall/outside_view.py",
+        '        if not let_in and seen.state not in ("closed", "filtered"):',
+        '        if not let_in and seen.state == "open":',
+        "a port that could not be looked at is closed",
+        ("tests/unit/firewall/test_outside_view.py",),
+    ),
+    Mutant(
+        "the-door-has-no-lock",
+        "src/port995/firewall/nftables.py",
+        '"reject with tcp reset" if wanted.action == "reject" else "drop"',
+        '"reject with tcp reset" if wanted.action == "reject" else "accept"',
+        "what no network of allow holds is let in",
+        ("tests/unit/firewall/test_model.py",),
+    ),
+    Mutant(
+        "a-vantage-is-shut-out",
+        "src/port995/firewall/model.py",
+        '    if state == "restricted" and not any(address in',
+        '    if state == "restricted" and not allowed and not any(address in',
+        "monitoring that must see the port is shut out, and nobody is told",
+        ("tests/unit/firewall/test_model.py",),
+    ),
+    Mutant(
+        "a-pattern-becomes-a-name",
+        "src/port995/firewall/nft_files.py",
+        'LINE = \'include "%s/*.nft" #',
+        'LINE = \'include "%s/rules.nft" #',
+        "when our file is gone, the host's whole firewall is not loaded: it fails open",
+        ("tests/unit/firewall/test_nft_files.py",),
+    ),
+)  # fmt: skip
+
+MUTANTS = (*SEEING, *JUDGING, *BELIEVING, *TELLING, *CERTIFYING, *LOGGING_IN, *PLAYBOOK, *DNS, *ACTING)
