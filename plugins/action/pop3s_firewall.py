@@ -10,7 +10,7 @@ import socket
 import time
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
@@ -95,7 +95,15 @@ class ActionModule(ActionBase):
     def _address(self) -> str | None:
         if self._connection.transport == "local":
             return None
-        return str(plain(self._task_vars.get("ansible_host") or self._task_vars["inventory_hostname"]))
+        for name in ("host", "remote_addr"):
+            # What the connection itself goes to, delegation and templates included; ssh calls it host.
+            try:
+                address = self._connection.get_option(name)
+            except (KeyError, AnsibleError):
+                continue
+            if address:
+                return str(plain(address))
+        return str(plain(self._task_vars["inventory_hostname"]))
 
     def _look(self, address: str) -> tuple[list[outside_view.Look], str]:
         ports = plain(self._task.args.get("ports", [995]))

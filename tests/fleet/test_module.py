@@ -43,7 +43,7 @@ def test_it_converges_is_idempotent_and_takes_all_away(player: Player, host: Hos
     assert not planned.result["persisted"] and "drop" in planned.result["diff"][0]["after"]
     assert on_host.state(host) == before, "check mode changes nothing"
 
-    closed = player(state="closed")
+    closed = player(state="closed", variables={"ansible_host": "{{ address }}", "address": host.ipv4})
     assert closed.code == 0, closed.said
     assert closed.result["changed"] and closed.result["persisted"] and not closed.result["planned"]
     assert {(look["port"], look["state"]) for look in closed.result["looks"]} == {(995, "filtered")}
