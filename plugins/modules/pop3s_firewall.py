@@ -17,6 +17,7 @@ description:
     its own in nftables that stands before every other one. It closes ports that containers publish as well.
   - The rules survive a reboot, with no moment in which the port is open, and reload, restart, stop and start of
     nftables, also C(nft -f /etc/nftables.conf) by hand, which flushes all rules on Debian.
+    They stay as well while ufw, firewalld or iptables are loaded anew.
   - Rules of others are never flushed, saved or put in another order, and no firewall is installed or enabled.
     O(state=absent) takes away what is named for port995 and nothing else.
   - A change is made in the running system first. It is written to disk when a B(new) connection of Ansible reaches
