@@ -46,6 +46,7 @@ chroots: $(READY) ## Make the Debian releases that some of the tests' servers co
 
 fleet-test: $(READY) ## The tests on real hosts that are booted on this machine (root, debootstrap, systemd-nspawn)
 	@packaging/test_servers.sh
+	$(BIN)/python -m tests.fleet.image
 	@# Not in the environment of all: only the scenarios want it, and what it brings is large.
 	@[ -x $(BIN)/molecule ] || $(BIN)/python -m pip install -q molecule || echo "molecule could not be installed; its scenarios skip"
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -v tests/fleet

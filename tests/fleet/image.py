@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 
 from tests.peers import chroots
 
@@ -40,3 +41,19 @@ def missing() -> str | None:
     except (RuntimeError, OSError) as error:
         return None if BOOKWORM.is_made else str(error)
     return None
+
+
+def main() -> int:
+    """Make the images that are not there yet, before tests with a time limit wait for one."""
+    reason = missing()
+    if reason is not None:
+        print(f"no hosts: {reason}")
+        return 0
+    for release in (BOOKWORM, UFW, FIREWALLD):
+        chroots.make(release)
+        print(f"{release.name}: {release.folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
