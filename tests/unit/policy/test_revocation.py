@@ -318,13 +318,19 @@ def test_must_staple_is_not_told_where_extensions_can_not_be_parsed_or_nothing_w
     assert status_of(judgement, "CERT-012") == "not_tested"
 
 
-def answer_of(status=ocsp.OCSPResponseStatus.SUCCESSFUL):
+PROMISING = leaf(extra=MUST_STAPLE)
+
+
+def answer_of(
+    status=ocsp.OCSPResponseStatus.SUCCESSFUL, of=PROMISING, word=ocsp.OCSPCertStatus.GOOD, begin=NOW, end=NOW + DAY
+):
     """What a responder says, base64 of its DER."""
+    revoked = NOW - DAY if word is ocsp.OCSPCertStatus.REVOKED else None
     if status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
         built = ocsp.OCSPResponseBuilder.build_unsuccessful(status)
     else:
         builder = ocsp.OCSPResponseBuilder().add_response(
-            FIRST, authority(), hashes.SHA256(), ocsp.OCSPCertStatus.GOOD, NOW, NOW + DAY, None, None
+            of, authority(), hashes.SHA256(), word, begin, end, revoked, None
         )
         builder = builder.responder_id(ocsp.OCSPResponderEncoding.NAME, authority())
         built = builder.sign(authority_key(), hashes.SHA256())
@@ -336,10 +342,14 @@ def answer_of(status=ocsp.OCSPResponseStatus.SUCCESSFUL):
     [
         (True, answer_of(), "pass"), (True, None, "fail"), (True, "anVuaw==", "fail"), (True, "%", "fail"),
         (True, answer_of(ocsp.OCSPResponseStatus.TRY_LATER), "fail"), (False, None, "not_tested"),
+        (True, answer_of(of=FIRST), "fail"), (True, answer_of(word=ocsp.OCSPCertStatus.REVOKED), "fail"),
+        (True, answer_of(word=ocsp.OCSPCertStatus.UNKNOWN), "fail"),
+        (True, answer_of(begin=NOW - 3 * DAY, end=NOW - DAY), "fail"),
+        (True, answer_of(begin=NOW + DAY, end=NOW + 2 * DAY), "fail"),
     ],
 )  # fmt: skip
 def test_must_staple_is_held_against_what_hellos_were_shown(asked, staple, status):
-    texts = (der(leaf(extra=MUST_STAPLE)),)
+    texts = (der(PROMISING),)
     handshake = dataclasses.replace(good_tls(), certificates=texts)
     hellos = good_hellos(texts[0], "strict")
     shown_staple = {"staple": staple, "extensions": (0, 5, 10) if asked else (0, 10)}

@@ -5,11 +5,12 @@ Nothing is fetched from a CA."""
 from __future__ import annotations
 
 import base64
+import datetime
 
-from ...probe.model import Observation, TlsSession
+from ...probe.model import Hello, Observation, TlsSession
 from ...probe.tls.client_hello import STATUS_REQUEST
 from ..belief import BELOW_13
-from ..certificate import CertificateFacts
+from ..certificate import CertificateFacts, one_line, timestamp
 from ..check import EXTRAS, endpoint_check
 from ..extensions import Extensions
 from ..leaf import APPLIES, each_leaf, found_path
@@ -23,19 +24,48 @@ def staple_seen(seen: Observation, certificate: str) -> bool | None:
     """Whether an OCSP staple came with a certificate, below TLS 1.3, where a client asked for one.
 
     :param certificate: base64 of its DER
-    :returns: ``True``: one that a responder gave (it is not looked into further); ``False``: none came, or what is no
+    :returns: ``True``: one that a responder gave (`staple_fault` looks into it); ``False``: none came, or what is no
         answer of a responder; ``None``: nobody asked
     """
-    asked = [
+    asked = _asked_for_staple(seen, certificate)
+    if not asked:
+        return None
+    return any(hello.staple is not None and _is_answer(hello.staple) for hello in asked)
+
+
+def _asked_for_staple(seen: Observation, certificate: str) -> list[Hello]:
+    return [
         hello
         for hello in seen.hellos
         if STATUS_REQUEST in hello.extensions and hello.complete and hello.answered_version in BELOW_13
         if hello.certificate is not None
         if seen.hello_certificates[hello.certificate : hello.certificate + 1] == (certificate,)
     ]
-    if not asked:
-        return None
-    return any(hello.staple is not None and _is_answer(hello.staple) for hello in asked)
+
+
+def staple_fault(seen: Observation, certificate: str, leaf: CertificateFacts, at: datetime.datetime) -> str:
+    """What is wrong with a staple that came; empty: every one says that this certificate is good today. Who signed it
+    is not looked into.
+
+    :param certificate: base64 of its DER
+    :param at: the clock (aware)
+    """
+    for hello in _asked_for_staple(seen, certificate):
+        if hello.staple is None or not _is_answer(hello.staple):
+            continue
+        try:
+            answer = ocsp.load_der_ocsp_response(base64.b64decode(hello.staple))
+            if leaf.certificate is None or answer.serial_number != leaf.certificate.serial_number:
+                return "it is for another certificate"
+            if answer.certificate_status is not ocsp.OCSPCertStatus.GOOD:
+                return f"it says {answer.certificate_status.name.lower()}"
+            if answer.this_update_utc > at:
+                return f"it holds from {timestamp(answer.this_update_utc)} on"
+            if answer.next_update_utc is not None and answer.next_update_utc < at:
+                return f"it was good until {timestamp(answer.next_update_utc)}"
+        except Exception as error:  # noqa: BLE001 - hostile DER: whatever the library raises, it vouches for nothing
+            return f"it can't be read: {one_line(error)}"
+    return ""
 
 
 def _is_answer(staple: str) -> bool:
@@ -88,7 +118,12 @@ def staple_finding(
 def must_staple(subject: EndpointSubject, seen: Observation, tls: TlsSession, leaf: CertificateFacts) -> Finding:
     """A certificate without must-staple owes nothing, whether it names a responder or not."""
     text = tls.certificates[0]
-    return staple_finding(seen, subject.trust.extensions(text), staple_seen(seen, text), leaf.evidence)
+    found = staple_finding(seen, subject.trust.extensions(text), staple_seen(seen, text), leaf.evidence)
+    fault = staple_fault(seen, text, leaf, subject.at) if found.status is Status.PASS else ""
+    if not fault:
+        return found
+    words = f"expected a staple that vouches for the certificate, {fault} {seen_from(seen)}"
+    return Finding(Status.FAIL, words, found.expected, fault, leaf.evidence)
 
 
 @endpoint_check(
