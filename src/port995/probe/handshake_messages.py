@@ -44,6 +44,8 @@ class Transcript:
         self.messages: Dict[int, bytes] = {}
         self.alerts: List[Tuple[int, int]] = []
         """(level, description) of each alert received."""
+        self.tickets: List[bytes] = []
+        """Each NewSessionTicket: a server may send several, and not all alike."""
         self._octets = 0
 
     def record(self, content_type: int, message_type: int, data: bytes) -> None:
@@ -56,6 +58,8 @@ class Transcript:
             self._octets += len(data)
             if self._octets <= MAX_KEPT:
                 self.messages[message_type] = data
+                if message_type == NEW_SESSION_TICKET:
+                    self.tickets.append(data)
 
     @property
     def fatal_alert(self) -> Optional[int]:

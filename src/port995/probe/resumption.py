@@ -102,12 +102,21 @@ async def _session(
     return found
 
 
+def _worst(tls: TlsStream) -> Tuple[Optional[int], Optional[int]]:
+    """The longest life and the most early data of all tickets; nothing where one of them can't be read."""
+    read = [read_ticket(message, tls.version) for message in tls.ticket_messages]
+    lifetimes = [lifetime for lifetime, _early in read if lifetime is not None]
+    early = [amount for _lifetime, amount in read if amount is not None]
+    whole = bool(read) and len(lifetimes) == len(read)
+    return max(lifetimes) if whole else None, max(early) if early else None
+
+
 async def _talk(tls: TlsStream, found: _Session) -> None:
     await tls.handshake()
     found.reused = tls.resumed
     dialogue = Dialogue(tls.send, tls.receive)
     if await dialogue.greet():
         await dialogue.quit()
-    found.session, found.ticket = tls.ssl_session, read_ticket(tls.ticket_message, tls.version)
+    found.session, found.ticket = tls.ssl_session, _worst(tls)
     await tls.close()
     found.outcome = "completed"

@@ -13,9 +13,9 @@ import dataclasses
 import ssl
 import time
 import warnings
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
-from .handshake_messages import NEW_SESSION_TICKET, Transcript, read_handshake
+from .handshake_messages import Transcript, read_handshake
 from .model import TlsSession
 from .resolve import family_of
 from .tcp import TcpStream
@@ -226,9 +226,9 @@ class TlsStream:
         return self._tls.session
 
     @property
-    def ticket_message(self) -> Optional[bytes]:
-        """The last NewSessionTicket that came, where this Python shows messages."""
-        return self._transcript.messages.get(NEW_SESSION_TICKET)
+    def ticket_messages(self) -> Sequence[bytes]:
+        """Each NewSessionTicket that came, where this Python shows messages."""
+        return self._transcript.tickets
 
     @property
     def alert(self) -> Optional[int]:
