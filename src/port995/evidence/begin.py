@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
 import importlib.metadata
 import platform
 import ssl
@@ -24,7 +25,7 @@ from ..policy.trust import TrustError, load_anchors
 from ..probe.model import Question, Target
 from ..probe.options import ASKING
 from ..probe.version import __version__
-from ..report.run_header import RunHeader, VantagePlan
+from ..report.run_header import InputFile, RunHeader, VantagePlan
 from .run_folder import RunError, RunFolder, create_run
 
 __all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "profile_of", "questions_of"]
@@ -34,6 +35,19 @@ DEFAULT_PARENT = Path("port995-runs")
 
 RequestError = (ProfileError, SelectionError, TrustError, CrlError, RunError, ResolverError)
 """What `begin` raises for a request that can't be met; each says what to do next."""
+
+
+@dataclasses.dataclass(frozen=True)
+class GivenFile:
+    """A file for the judgement that is kept in the run folder."""
+
+    name: str
+    """In the run folder."""
+
+    source: str
+    """As the user named it."""
+
+    data: bytes = dataclasses.field(repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +76,9 @@ class RunRequest:
     """Whom to ask about DNS records; ``None``: nobody."""
     crl_files: tuple[Path, ...] = ()
     """Revocation lists, PEM or DER."""
+
+    inputs: tuple[GivenFile, ...] = ()
+    """What else the judgement rests on; read and checked by whoever asks."""
 
 
 def begin(
@@ -105,9 +122,11 @@ def begin(
         request.dns,
         crls.sources,
         crls.sha256,
+        {one.name: InputFile(one.source, hashlib.sha256(one.data).hexdigest()) for one in request.inputs},
     )
     out = request.out or DEFAULT_PARENT / f"{started.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
-    return create_run(out, header, profile.raw, anchors.pem, crls.pem)
+    inputs = {one.name: one.data for one in request.inputs}
+    return create_run(out, header, profile.raw, anchors.pem, crls.pem, inputs)
 
 
 def _require_something(profile: Profile, targets: Sequence[Target]) -> None:

@@ -222,7 +222,7 @@ def _crls(run: RunFolder) -> Crls:
 
 def _inputs(header: RunHeader) -> tuple[str, ...]:
     """The files beside the journals that a judgement rests on."""
-    return (RUN, PROFILE, ANCHORS, *((CRLS,) if header.crls_sha256 else ()))
+    return (RUN, PROFILE, ANCHORS, *((CRLS,) if header.crls_sha256 else ()), *header.inputs)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..dns.journal import read_lookups
@@ -93,6 +94,20 @@ class RunFolder:
                 problems.append("the run has no journal: nothing was looked at, probe again")
         return found, problems
 
+    def input(self, name: str) -> bytes | None:
+        """What the user gave under this name.
+
+        :returns: ``None``: nothing was given
+        :raises RunError: its bytes are not there any more, or are others
+        """
+        given = self.header.inputs.get(name)
+        if given is None:
+            return None
+        data = read_bytes(self.path / name)
+        if hashlib.sha256(data).hexdigest() != given.sha256:
+            raise RunError(f"{self.path / name} is not what this run was given: restore it, or run the audit again")
+        return data
+
     @property
     def dns_path(self) -> Path:
         """Where the lookups belong, in a run that asks the DNS."""
@@ -117,7 +132,12 @@ class RunFolder:
 
 
 def create_run(
-    out: Path, header: RunHeader, profile_bytes: bytes, anchors_pem: bytes, crls_pem: bytes = b""
+    out: Path,
+    header: RunHeader,
+    profile_bytes: bytes,
+    anchors_pem: bytes,
+    crls_pem: bytes = b"",
+    inputs: Mapping[str, bytes] | None = None,
 ) -> RunFolder:
     """Make the folder of a new run. Called before the first probe, so that a folder that can't be written costs none.
 
@@ -125,6 +145,7 @@ def create_run(
     :param profile_bytes: the profile, as it was read
     :param anchors_pem: the trust anchors, as they were read
     :param crls_pem: the CRLs; none: no file is made
+    :param inputs: the bytes of what ``header.inputs`` names, by the same names
     :raises RunError: it can't be written, is a file, or holds another run; or the header or the bytes do not fit
     """
     for name, data, digest in (
@@ -134,6 +155,13 @@ def create_run(
     ):
         if (hashlib.sha256(data).hexdigest() if data or name != CRLS else "") != digest:
             raise RunError(f"{name}: its bytes are not those the header names: give both from the same files")
+    inputs = inputs or {}
+    if {name: hashlib.sha256(data).hexdigest() for name, data in inputs.items()} != {
+        name: one.sha256 for name, one in header.inputs.items()
+    }:
+        raise RunError("the inputs' bytes are not those the header names: give both from the same files")
+    if set(inputs) & {RUN, PROFILE, ANCHORS, CRLS, REPORT, GATE, DNS}:
+        raise RunError("an input has the name of another file of the run")
     document = header_to_json(header)
     try:
         header_from_json(document)
@@ -153,15 +181,19 @@ def create_run(
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        contents = ((PROFILE, profile_bytes), (ANCHORS, anchors_pem), *(((CRLS, crls_pem),) if crls_pem else ()))
-        for name, content in contents:
+        contents = {PROFILE: profile_bytes, ANCHORS: anchors_pem, **({CRLS: crls_pem} if crls_pem else {}), **inputs}
+        for name, content in contents.items():
+            if name in inputs and os.path.lexists(out / name):
+                raise RunError(f"{out / name} is there already: choose another --out, or remove it")
             made.append(out / name)
             write_atomically(out / name, content)
         sync_folder(out)
-    except OSError as error:
+    except (OSError, RunError) as error:
         for path in made:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
+        if isinstance(error, RunError):
+            raise
         raise run_error(out, error) from error
     return RunFolder(out, header, hashlib.sha256(data).hexdigest())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from typing import Any
 
 from ..dns.model import DnsPlan
@@ -13,8 +14,11 @@ from ..probe.codec import CodecError, decode
 from ..probe.model import Target
 
 RUN_SCHEMA = "port995/run/1"
-ADDED: dict[str, Any] = {"dns": None, "crl_sources": [], "crls_sha256": ""}
+ADDED: dict[str, Any] = {"dns": None, "crl_sources": [], "crls_sha256": "", "inputs": {}}
 """Fields that older headers lack, and what their absence means."""
+
+INPUT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}\.[a-z]{2,5}")
+"""Names of a run's further inputs: no folder, nothing hidden, the same on every file system."""
 
 
 class HeaderError(ValueError):
@@ -33,6 +37,17 @@ class VantagePlan:
 
     sources: tuple[str, ...] = ()
     """Source addresses it was told to use; none: the kernel's choice."""
+
+
+@dataclasses.dataclass(frozen=True)
+class InputFile:
+    """A file that the user gave to the judgement, beside profile, anchors and CRLs; its bytes are in the run folder."""
+
+    source: str
+    """Where it came from, as the user named it."""
+
+    sha256: str
+    """Of its bytes, hex."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +105,9 @@ class RunHeader:
     crls_sha256: str = ""
     """SHA-256 of ``crls.pem``, hex; empty: there is none."""
 
+    inputs: dict[str, InputFile] = dataclasses.field(default_factory=dict)
+    """What else the user gave, by the file's name in the run folder (``waivers.yml``)."""
+
     schema: str = RUN_SCHEMA
 
 
@@ -107,6 +125,8 @@ def header_to_json(header: RunHeader) -> dict[str, Any]:
         del ordered["dns"]
     if not header.crls_sha256:
         del ordered["crl_sources"], ordered["crls_sha256"]
+    if not header.inputs:
+        del ordered["inputs"]
     listed: dict[str, Any] = _lists(ordered)
     return listed
 
@@ -151,6 +171,7 @@ def header_from_json(data: object) -> RunHeader:
         dns=None if fields.get("dns") is None else _dns(fields["dns"]),
         crl_sources=_texts(fields["crl_sources"], "crl_sources"),
         crls_sha256=_text(fields["crls_sha256"], "crls_sha256"),
+        inputs={name: _input(name, item) for name, item in _object(fields["inputs"], "inputs").items()},
     )
     names = [host.name for host in header.plan]
     if len(set(names)) != len(names):
@@ -203,6 +224,14 @@ def _vantage(data: object, where: str) -> VantagePlan:
         _text(fields["side"], f"{where}.side"),
         _texts(fields["sources"], f"{where}.sources"),
     )
+
+
+def _input(name: str, data: object) -> InputFile:
+    if not INPUT_NAME.fullmatch(name):
+        raise HeaderError(f"inputs: {name!a:.60} is no plain file name")
+    fields = _object(data, f"inputs.{name}")
+    _exactly(fields, {field.name for field in dataclasses.fields(InputFile)}, f"inputs.{name}")
+    return InputFile(_text(fields["source"], f"inputs.{name}.source"), _text(fields["sha256"], f"inputs.{name}.sha256"))
 
 
 def _exactly(fields: dict[str, Any], names: set[str], where: str) -> None:

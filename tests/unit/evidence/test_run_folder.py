@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import stat
@@ -15,6 +16,7 @@ from port995.evidence import atomic_write
 from port995.evidence.atomic_write import write_atomically
 from port995.evidence.run_folder import RunError, VantagePlan, create_run, open_run
 from port995.policy.model import HostPlan
+from port995.report.run_header import InputFile
 
 from .runs import PROFILE, all_seen, anchors_pem, finished_probe, header, make_run
 
@@ -38,6 +40,50 @@ def test_a_folder_that_holds_another_run_is_refused_and_left_alone(tmp_path: Pat
         make_run(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "mine"
+
+
+def given(data: bytes) -> dict[str, InputFile]:
+    return {"waivers.yml": InputFile("ours/waivers.yml", hashlib.sha256(data).hexdigest())}
+
+
+def test_what_else_was_given_is_kept_with_its_bytes(tmp_path: Path) -> None:
+    run = create_run(tmp_path, header(inputs=given(b"a")), PROFILE.raw, anchors_pem(), inputs={"waivers.yml": b"a"})
+    again = open_run(tmp_path)
+    assert again.header == run.header
+    assert again.input("waivers.yml") == b"a"
+    assert again.input("baseline.json") is None
+
+
+def test_an_input_that_was_changed_or_lost_is_told(tmp_path: Path) -> None:
+    run = create_run(tmp_path, header(inputs=given(b"a")), PROFILE.raw, anchors_pem(), inputs={"waivers.yml": b"a"})
+    (tmp_path / "waivers.yml").write_bytes(b"b")
+    with pytest.raises(RunError, match="is not what this run was given"):
+        run.input("waivers.yml")
+    (tmp_path / "waivers.yml").unlink()
+    with pytest.raises(RunError, match="is not there"):
+        run.input("waivers.yml")
+
+
+@pytest.mark.parametrize("inputs", [None, {}, {"waivers.yml": b"b"}, {"waivers.yml": b"a", "other.yml": b"a"}])
+def test_inputs_that_the_header_does_not_name_make_no_run(tmp_path: Path, inputs: dict[str, bytes] | None) -> None:
+    with pytest.raises(RunError, match="not those the header names"):
+        create_run(tmp_path / "out", header(inputs=given(b"a")), PROFILE.raw, anchors_pem(), inputs=inputs)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["../x.yml", "a/b.yml", ".hidden.yml", "Waivers.yml", "x", "run.json", "gate.json"])
+def test_an_input_with_another_files_name_or_path_makes_no_run(tmp_path: Path, name: str) -> None:
+    inputs = {name: InputFile("x", hashlib.sha256(b"a").hexdigest())}
+    with pytest.raises(RunError, match="no plain file name|name of another file"):
+        create_run(tmp_path / "out", header(inputs=inputs), PROFILE.raw, anchors_pem(), inputs={name: b"a"})
+
+
+def test_a_file_of_the_user_with_an_inputs_name_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "waivers.yml").write_text("mine")
+    with pytest.raises(RunError, match="is there already"):
+        create_run(tmp_path, header(inputs=given(b"a")), PROFILE.raw, anchors_pem(), inputs={"waivers.yml": b"a"})
+    assert [path.name for path in tmp_path.iterdir()] == ["waivers.yml"]
+    assert (tmp_path / "waivers.yml").read_text() == "mine"
 
 
 def test_other_files_in_the_folder_do_not_matter(tmp_path: Path) -> None:
