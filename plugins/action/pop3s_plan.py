@@ -47,6 +47,7 @@ VARIABLES = (
     "pop3s_intent",
     "pop3s_address",
     "ansible_host",
+    "group_names",
     "pop3s_port",
     "pop3s_server_name",
     "pop3_port",
@@ -56,7 +57,7 @@ VARIABLES = (
     "pop3s_owner",
     "pop3s_purpose",
 )
-SHOWN_ONLY = ("pop3s_owner", "pop3s_purpose")
+SHOWN_ONLY = ("pop3s_owner", "pop3s_purpose", "group_names")
 """Variables that are only shown: one that can't be filled in is told, and the host is still looked at."""
 
 HIDDEN = ("audit_credentials",)
@@ -106,6 +107,8 @@ class ActionModule(ActionBase):
                 "checks": {"type": "str", "default": ""},
                 "ca_file": {"type": "path"},
                 "crls": {"type": "list", "elements": "path", "default": []},
+                "waivers": {"type": "path"},
+                "baseline": {"type": "path"},
                 "vantages": VANTAGE,
                 "depth": {"type": "str", "choices": list(DEPTHS), "default": "gate"},
                 "credentials": CREDENTIALS,
@@ -151,6 +154,8 @@ class ActionModule(ActionBase):
             given["deadline"],
             dns,
             tuple(Path(one) for one in given["crls"]),
+            waivers=Path(given["waivers"]) if given["waivers"] else None,
+            baseline=Path(given["baseline"]) if given["baseline"] else None,
         )
         try:
             questions = questions_of(

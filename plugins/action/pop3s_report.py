@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ try:
         RunError,
         open_run,
     )
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.gate import GateRules
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.libraries import LibraryMissing
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.model import Exit, Severity
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.tally import VERDICTS, tally
@@ -47,15 +49,20 @@ class ActionModule(ActionBase):
             {
                 "out": {"type": "path", "required": True},
                 "fail_on": {"type": "str", "choices": [one.value for one in Severity], "default": "low"},
+                "gate_checks": {"type": "str", "default": ""},
+                "min_coverage": {"type": "float", "default": 100.0},
+                "max_waived": {"type": "int"},
+                "max_age": {"type": "float"},
                 "fail_on_gate": {"type": "bool", "default": True},
                 "show": {"type": "bool", "default": True},
             }
         )
+        rules = _rules(given)
         out = Path(given["out"]).absolute()
         result.update(changed=False, out=str(out))
         try:
             run = open_run(out)
-            conclusion = conclude(run, fail_on=Severity(given["fail_on"]))
+            conclusion = conclude(run, rules=rules)
         except (RunError, LibraryMissing) as problem:
             result.update(failed=True, msg=f"Nothing can be vouched for (exit {int(Exit.CANNOT_VOUCH)}): {problem}")
             return result
@@ -87,3 +94,20 @@ def _first(reasons: tuple[str, ...]) -> list[str]:
     """The first reasons, for one line."""
     rest = len(reasons) - REASONS_IN_MESSAGE
     return [*reasons[:REASONS_IN_MESSAGE], *([f"and {rest} more"] if rest > 0 else [])]
+
+
+def _rules(given: Mapping[str, Any]) -> GateRules:
+    """What the gate stops at.
+
+    :raises AnsibleActionFail: a value makes no sense
+    """
+    age = given["max_age"]
+    rules = GateRules(
+        Severity(given["fail_on"]), given["gate_checks"], given["min_coverage"], given["max_waived"],
+        None if age is None else age * 3600,
+    )  # fmt: skip
+    try:
+        rules.check()
+    except ValueError as problem:
+        raise AnsibleActionFail(f"The run was not judged: {problem}") from problem
+    return rules

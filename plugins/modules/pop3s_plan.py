@@ -34,6 +34,15 @@ options:
   ca_file:
     description: PEM file of the CAs to trust. Those of the controller when it is absent or empty.
     type: path
+  waivers:
+    description:
+      - File of accepted fails on the controller, YAML. Each names hosts, checks, a reason, a ticket, who asked for it,
+        who approved it, and when it ends.
+    type: path
+  baseline:
+    description:
+      - File of known fails on the controller, made by C(port995 baseline). Only what is new fails the gate.
+    type: path
   crls:
     description:
       - Files with revocation lists of CAs, PEM or DER, on the controller. With any the run checks revocation, whatever

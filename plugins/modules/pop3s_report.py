@@ -28,6 +28,20 @@ options:
     type: str
     choices: [critical, high, medium, low, info]
     default: low
+  gate_checks:
+    description: Expression that chooses the checks whose fails fail the gate. All of them when it is empty.
+    type: str
+    default: ""
+  min_coverage:
+    description: Per cent of the hosts that have to be assessed.
+    type: float
+    default: 100.0
+  max_waived:
+    description: Most waived results that the gate lets through. Any number when it is absent.
+    type: int
+  max_age:
+    description: Most hours that the oldest observation may be old. Any age when it is absent.
+    type: float
   fail_on_gate:
     description: Fail the task unless the gate is passed.
     type: bool

@@ -16,7 +16,7 @@ TIMEOUT = 300
 """Seconds; an inventory plugin may ask a cloud."""
 
 VARIABLE_PREFIX = "pop3s_"
-VARIABLES = ("pop3_port", "ansible_host")
+VARIABLES = ("pop3_port", "ansible_host", "group_names")
 
 
 class InventoryError(ValueError):
@@ -83,7 +83,25 @@ def _hosts(listing: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for group, content in listing.items():
         if group != "_meta" and isinstance(content, dict):
             names.update(dict.fromkeys(content.get("hosts", ())))
-    return {name: dict(variables.get(name, {})) for name in names}
+    groups = _groups(listing)
+    return {name: {**variables.get(name, {}), "group_names": groups.get(name, [])} for name in names}
+
+
+def _groups(listing: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The groups that each host is in, through children too; as Ansible's own variable ``group_names``."""
+    hosts = {group: set(one.get("hosts", ())) for group, one in listing.items() if isinstance(one, dict)}
+    children = {group: tuple(one.get("children", ())) for group, one in listing.items() if isinstance(one, dict)}
+
+    def within(group: str, seen: frozenset[str]) -> set[str]:
+        below = [within(child, seen | {group}) for child in children.get(group, ()) if child not in seen]
+        return hosts.get(group, set()).union(*below)
+
+    found: dict[str, list[str]] = {}
+    for group in sorted(hosts):
+        if group not in ("all", "_meta"):
+            for name in within(group, frozenset((group,))):
+                found.setdefault(name, []).append(group)
+    return found
 
 
 def _command() -> str:

@@ -108,9 +108,13 @@ def audit(
         Optional[list[Path]],
         typer.Option("--crl", help="Revocation list of a CA, PEM or DER; repeatable.", rich_help_panel=JUDGING),
     ] = None,
-    fail_on: Annotated[
-        Severity, typer.Option("--fail-on", help="Lightest severity that fails the gate.", rich_help_panel=JUDGING)
-    ] = Severity.LOW,
+    waivers: given.Waivers = None,
+    baseline: given.Baseline = None,
+    fail_on: given.FailOn = Severity.LOW,
+    gate_checks: given.GateChecks = "",
+    min_coverage: given.MinCoverage = 100.0,
+    max_waived: given.MaxWaived = None,
+    max_age: given.MaxAge = None,
     partial: Annotated[
         bool,
         typer.Option("--partial", help="Hosts left out do not make the run incomplete.", rich_help_panel=JUDGING),
@@ -137,6 +141,7 @@ def audit(
         questions = questions_of(profile, checks, depth, dns=dns, crls=bool(crl))
     except RequestError as error:
         stop(Exit.USAGE, str(error))
+    rules = given.rules_of(fail_on, gate_checks, min_coverage, max_waived, max_age)
     logins = logging_in.logins_given(credentials, ca_file, allow_dele, auth_unverified, os.environ)
     paced = given.pace_of(pace)
     options = given.checked(
@@ -177,7 +182,7 @@ def audit(
     aims, notes = logging_in.owed(logins, aims, notes)
     request = RunRequest(
         out, profile, checks, ca_file, (VantagePlan(VANTAGE, side, options.source_addresses),), tuple(sys.argv[1:]),
-        partial, deadline, dns_plan, tuple(crl or ()),
+        partial, deadline, dns_plan, tuple(crl or ()), waivers=waivers, baseline=baseline,
     )  # fmt: skip
     try:
         run = begin(request, plan, aims, notes)
@@ -190,7 +195,7 @@ def audit(
     try:
         left = None if deadline is None else deadline - (time.monotonic() - begin_of_looking)
         ask_dns(run, seconds=left, cancelled=cancelled, handle_signals=True)
-        conclusion = conclude(run, fail_on=fail_on)
+        conclusion = conclude(run, rules=rules)
     except (RunError, LibraryMissing) as error:
         stop(Exit.CANNOT_VOUCH, str(error))
     if not quiet:

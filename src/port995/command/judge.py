@@ -12,6 +12,7 @@ import typer
 
 from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin
 from ..evidence.conclude import Conclusion, conclude
+from ..evidence.judge_anew import OtherRules, judge_anew
 from ..evidence.nmap_evidence import NmapEvidence, read_evidence
 from ..evidence.run_folder import RUN, RunError, RunFolder, open_run
 from ..nmap.read_xml import NmapXmlError
@@ -37,15 +38,27 @@ def judge(
         Optional[str],
         typer.Option("--at", metavar="DATE", help="Judge as of this date or time (UTC where it says no zone)."),
     ] = None,
-    fail_on: Annotated[
-        Severity, typer.Option("--fail-on", help="Lightest severity that fails the gate.")
-    ] = Severity.LOW,
     profile: Annotated[
-        str, typer.Option("--profile", help="Of Nmap's files: profile to judge by.", rich_help_panel="Nmap")
-    ] = "baseline",
+        Optional[str],
+        typer.Option("--profile", help="Profile to judge by; else the run's, or baseline.", rich_help_panel="Judging"),
+    ] = None,
     checks: Annotated[
-        str, typer.Option("--checks", help="Of Nmap's files: which of its checks.", rich_help_panel="Nmap")
-    ] = "",
+        Optional[str], typer.Option("--checks", help="Which of its checks.", rich_help_panel="Judging")
+    ] = None,
+    ca_file: Annotated[
+        Optional[Path], typer.Option("--ca-file", help="PEM file of the CAs to trust.", rich_help_panel="Judging")
+    ] = None,
+    crl: Annotated[
+        Optional[list[Path]],
+        typer.Option("--crl", help="Revocation list of a CA, PEM or DER; repeatable.", rich_help_panel="Judging"),
+    ] = None,
+    waivers: given.Waivers = None,
+    baseline: given.Baseline = None,
+    fail_on: given.FailOn = Severity.LOW,
+    gate_checks: given.GateChecks = "",
+    min_coverage: given.MinCoverage = 100.0,
+    max_waived: given.MaxWaived = None,
+    max_age: given.MaxAge = None,
     intent: Annotated[
         Intent,
         typer.Option("--intent", help="Of Nmap's files: what the hosts are meant to be.", rich_help_panel="Nmap"),
@@ -53,9 +66,6 @@ def judge(
     port: Annotated[
         int, typer.Option("-p", "--port", min=1, max=65535, help="Of Nmap's files: TLS port.", rich_help_panel="Nmap")
     ] = 995,
-    ca_file: Annotated[
-        Optional[Path], typer.Option("--ca-file", help="Of Nmap's files: CAs to trust.", rich_help_panel="Nmap")
-    ] = None,
     expected: Annotated[
         Optional[list[str]],
         typer.Option(
@@ -64,26 +74,38 @@ def judge(
     ] = None,
     out: Annotated[
         Optional[Path],
-        typer.Option("--out", help="Of Nmap's files: folder of the new run.", rich_help_panel="Nmap"),
+        typer.Option("--out", help="Folder of the new run: of Nmap's files, or of a run judged by other rules."),
     ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")] = False,
 ) -> int:
     """Judge a finished run again, or the XML that Nmap wrote; nothing is sent.
 
+    With other rules (profile, checks, CAs, CRLs, waivers, baseline) a run is judged in a new folder, and the old one
+    stays as it is. What was not asked then is not tested now.
+
     What an Nmap file can't prove is not tested: its scripts show what is there, never that something is not.
     """
     moment = moment_of(at)
+    rules = given.rules_of(fail_on, gate_checks, min_coverage, max_waived, max_age)
+    others = OtherRules(profile, checks, ca_file, tuple(crl) if crl else None, waivers, baseline)
     try:
         if len(sources) == 1 and (sources[0] / RUN).exists():
             _refuse_options_of_files(context)
             run = open_run(sources[0])
+            if others != OtherRules():
+                if out is None:
+                    stop(Exit.USAGE, "with other rules the run is judged in a new folder: name it with --out")
+                run = judge_anew(run, out, others, tuple(sys.argv[1:]))
+            elif out is not None:
+                stop(Exit.USAGE, "--out is for a run that is judged by other rules: without any it is judged in place")
         else:
             words = [one.address for one in given.typed_targets(expected, None, None)] if expected else []
             evidence = read_evidence([str(path) for path in sources], intent, port, words)
             run = _begin(evidence, RunRequest(
-                out, profile, checks, ca_file, (VantagePlan(VANTAGE),), tuple(sys.argv[1:]),
+                out, profile or "baseline", checks or "", ca_file, (VantagePlan(VANTAGE),), tuple(sys.argv[1:]),
+                crl_files=tuple(crl or ()), waivers=waivers, baseline=baseline,
             ))  # fmt: skip
-        conclusion = conclude(run, at=moment, fail_on=fail_on)
+        conclusion = conclude(run, at=moment, rules=rules)
     except NmapXmlError as error:
         stop(Exit.USAGE, str(error))
     except RequestError as error:
@@ -107,13 +129,13 @@ def moment_of(text: str | None) -> datetime.datetime | None:
 
 
 def _refuse_options_of_files(context: typer.Context) -> None:
-    for parameter in ("profile", "checks", "intent", "port", "ca_file", "expected", "out"):
+    for parameter in ("intent", "port", "expected"):
         source = context.get_parameter_source(parameter)
         if source is not None and source.name != "DEFAULT":
             stop(
                 Exit.USAGE,
-                f"--{'target' if parameter == 'expected' else parameter.replace('_', '-')} is for Nmap's files: a run"
-                " is judged by what stands in its folder",
+                f"--{'target' if parameter == 'expected' else parameter} is for Nmap's files: who was looked at, and"
+                " what for, stands in the run",
             )
 
 

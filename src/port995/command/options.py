@@ -13,8 +13,9 @@ import typer
 from ..dns.model import DnsPlan
 from ..dns.resolvers import ResolverError, plan_of
 from ..nmap.target_syntax import MAX_FILE_OCTETS, MAX_TARGETS, TargetSpace, TargetSyntaxError, TypedTarget, read_list
+from ..policy.gate import GateRules
 from ..policy.inventory import plan_host
-from ..policy.model import Exit, HostPlan, Intent
+from ..policy.model import Exit, HostPlan, Intent, Severity
 from ..probe.model import Target
 from ..probe.options import OptionsError, ScanOptions
 from .ending import stop
@@ -194,6 +195,47 @@ AuthUnverified = Annotated[
 ]
 
 DEFAULTS = ScanOptions()
+
+JUDGING = "Judging"
+Waivers = Annotated[
+    Optional[Path],
+    typer.Option("--waivers", help="Accepted fails (YAML): reason, approver, end.", rich_help_panel=JUDGING),
+]
+Baseline = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--baseline", help="Known fails, by `port995 baseline`: only others fail the gate.", rich_help_panel=JUDGING
+    ),
+]
+FailOn = Annotated[
+    Severity, typer.Option("--fail-on", help="Lightest severity that fails the gate.", rich_help_panel=JUDGING)
+]
+GateChecks = Annotated[
+    str, typer.Option("--gate-checks", help="Only fails of these checks fail the gate.", rich_help_panel=JUDGING)
+]
+MinCoverage = Annotated[
+    float,
+    typer.Option("--min-coverage", metavar="PERCENT", help="Hosts that must be assessed.", rich_help_panel=JUDGING),
+]
+MaxWaived = Annotated[
+    Optional[int], typer.Option("--max-waived", help="Most waived results.", rich_help_panel=JUDGING)
+]
+MaxAge = Annotated[
+    Optional[float],
+    typer.Option("--max-age", metavar="HOURS", help="Oldest evidence that counts.", rich_help_panel=JUDGING),
+]
+
+
+def rules_of(
+    fail_on: Severity, checks: str, min_coverage: float, max_waived: int | None, max_age: float | None
+) -> GateRules:
+    """What the gate stops at; ends with exit code 2 where a value makes no sense."""
+    rules = GateRules(fail_on, checks, min_coverage, max_waived, None if max_age is None else max_age * 3600)
+    try:
+        rules.check()
+    except ValueError as error:
+        stop(Exit.USAGE, str(error))
+    return rules
 
 
 def typed_targets(

@@ -11,21 +11,24 @@ import importlib.metadata
 import platform
 import ssl
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from ..dns.model import DnsPlan
 from ..dns.resolvers import ResolverError
+from ..policy.baseline import BaselineError
 from ..policy.crl import CrlError, load_crls
 from ..policy.model import HostPlan
 from ..policy.offers import compile_offers
 from ..policy.profile import Profile, ProfileError, load_profile
-from ..policy.registry import ALWAYS, SelectionError, all_checks, select
+from ..policy.registry import ALWAYS, WITH_INPUT, SelectionError, all_checks, select
+from ..policy.strict_yaml import YamlError
 from ..policy.trust import TrustError, load_anchors
 from ..probe.model import Question, Target
 from ..probe.options import ASKING
 from ..probe.version import __version__
 from ..report.run_header import InputFile, RunHeader, VantagePlan
+from .given_files import GivenFile, read_given
 from .run_folder import RunError, RunFolder, create_run
 
 __all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "profile_of", "questions_of"]
@@ -33,21 +36,8 @@ __all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "profile_of", "
 LIBRARIES = ("cryptography", "junit-xml", "PyYAML", "ansible-core", "dnspython")
 DEFAULT_PARENT = Path("port995-runs")
 
-RequestError = (ProfileError, SelectionError, TrustError, CrlError, RunError, ResolverError)
+RequestError = (ProfileError, SelectionError, TrustError, CrlError, RunError, ResolverError, YamlError, BaselineError)
 """What `begin` raises for a request that can't be met; each says what to do next."""
-
-
-@dataclasses.dataclass(frozen=True)
-class GivenFile:
-    """A file for the judgement that is kept in the run folder."""
-
-    name: str
-    """In the run folder."""
-
-    source: str
-    """As the user named it."""
-
-    data: bytes = dataclasses.field(repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +70,12 @@ class RunRequest:
     inputs: tuple[GivenFile, ...] = ()
     """What else the judgement rests on; read and checked by whoever asks."""
 
+    waivers: Path | None = None
+    """File of accepted fails; ``None``: there are none."""
+
+    baseline: Path | None = None
+    """File of fails that are known; ``None``: every fail counts."""
+
 
 def begin(
     request: RunRequest, plan: Sequence[HostPlan], targets: Iterable[Target], notes: Iterable[str] = ()
@@ -93,10 +89,16 @@ def begin(
     :raises SelectionError: an expression that chooses nothing
     :raises TrustError: trust anchors that can't be read
     :raises CrlError: a CRL file that can't be read
+    :raises YamlError: waivers that can't be used
+    :raises BaselineError: a baseline that can't be used
     :raises RunError: a folder that can't be written, or holds another run
     """
-    profile = profile_of(request.profile, request.checks, dns=request.dns is not None, crls=bool(request.crl_files))
-    targets = tuple(targets)
+    targets, plan = tuple(targets), tuple(plan)
+    given = (*request.inputs, *read_given(request.waivers, request.baseline, plan, targets))
+    names = [one.name for one in given]
+    profile = profile_of(
+        request.profile, request.checks, dns=request.dns is not None, crls=bool(request.crl_files), inputs=names
+    )
     _require_something(profile, targets)
     anchors = load_anchors(request.ca_file)
     crls = load_crls(request.crl_files)
@@ -105,7 +107,7 @@ def begin(
     header = RunHeader(
         run_id,
         started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        tuple(plan),
+        plan,
         targets,
         profile.id,
         profile.sha256,
@@ -122,10 +124,10 @@ def begin(
         request.dns,
         crls.sources,
         crls.sha256,
-        {one.name: InputFile(one.source, hashlib.sha256(one.data).hexdigest()) for one in request.inputs},
+        {one.name: InputFile(one.source, hashlib.sha256(one.data).hexdigest()) for one in given},
     )
     out = request.out or DEFAULT_PARENT / f"{started.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
-    inputs = {one.name: one.data for one in request.inputs}
+    inputs = {one.name: one.data for one in given}
     return create_run(out, header, profile.raw, anchors.pem, crls.pem, inputs)
 
 
@@ -143,31 +145,37 @@ def _require_something(profile: Profile, targets: Sequence[Target]) -> None:
         )
 
 
-def profile_of(name: str, checks: str, *, dns: bool = False, crls: bool = False) -> Profile:
+def profile_of(
+    name: str, checks: str, *, dns: bool = False, crls: bool = False, inputs: Collection[str] = ()
+) -> Profile:
     """The profile with the checks that were chosen.
 
     :param dns: the run asks the DNS
     :param crls: the run is given CRLs
+    :param inputs: names of the further files that the run is given
     :raises ProfileError: as `begin`
     :raises SelectionError: as `begin`
     """
-    return chosen(load_profile(name), checks, dns=dns, crls=crls)
+    return chosen(load_profile(name), checks, dns=dns, crls=crls, inputs=inputs)
 
 
-def chosen(profile: Profile, checks: str, *, dns: bool, crls: bool) -> Profile:
+def chosen(profile: Profile, checks: str, *, dns: bool, crls: bool, inputs: Collection[str] = ()) -> Profile:
     """What a run makes of a profile.
 
     :param checks: expression that chooses among its checks; empty: all of them
     :param dns: the run asks the DNS
     :param crls: the run is given CRLs, so it has the checks of them whatever the profile
+    :param inputs: names of its further files; it has the checks of them whatever profile and choice
     :raises SelectionError: it chooses nothing, or what this run can't do
     """
     profile = profile.with_crls() if crls else profile
+    added = [id_ for name in inputs for id_ in WITH_INPUT.get(name, ())]
+    profile = profile.with_checks(added) if added else profile
     mine = profile.of_run(dns=dns)
     if not checks:
         return mine
     try:
-        return mine.narrowed(select(checks, mine.checks))
+        return mine.narrowed((*select(checks, mine.checks), *added))
     except SelectionError as error:
         try:
             select(checks, profile.checks)

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from ..policy.crl import NO_CRLS, CrlError, Crls, read_crls
 from ..policy.dns_view import DnsSeen
+from ..policy.gate import DEFAULT_RULES, GateRules
 from ..policy.gate import gate as gate_of
 from ..policy.judge import judge
-from ..policy.model import GateVerdict, Judgement, Severity
+from ..policy.model import GateVerdict, Judgement
 from ..policy.profile import Profile, ProfileError, read_profile
 from ..policy.registry import SelectionError
 from ..policy.trust import Anchors, TrustError, read_anchors
@@ -29,6 +30,7 @@ from ..report.junit import to_junit_files
 from ..report.run_header import RunHeader
 from .atomic_write import sync_folder, write_atomically
 from .begin import chosen
+from .given_files import baseline_of, waivers_of
 from .run_folder import (
     ANCHORS,
     CRLS,
@@ -59,11 +61,13 @@ class Conclusion:
     """Names of the reports that were written, ``gate.json`` last."""
 
 
-def conclude(run: RunFolder, *, at: datetime.datetime | None = None, fail_on: Severity = Severity.LOW) -> Conclusion:
+def conclude(
+    run: RunFolder, *, at: datetime.datetime | None = None, rules: GateRules = DEFAULT_RULES
+) -> Conclusion:
     """Judge a run and write its reports. May be done again: the old reports are removed first.
 
     :param at: the clock to judge with (aware); ``None``: now
-    :param fail_on: the lightest severity of a fail that stops the gate
+    :param rules: what the gate stops at
     :raises RunError: the folder's profile, anchors, CRLs or header are not those of the run, a journal is still being
         written, or a report can't be written; there is no ``gate.json`` then
     :raises LibraryMissing: a library that judging or writing needs is not installed; there is no ``gate.json`` then
@@ -90,14 +94,16 @@ def conclude(run: RunFolder, *, at: datetime.datetime | None = None, fail_on: Se
         expected={vantage.name: vantage.sources for vantage in header.vantages} or None,
         dns=DnsSeen(header.dns, tuple(lookups)) if header.dns is not None else None,
         crls=_crls(run),
+        waivers=waivers_of(run),
+        baseline=baseline_of(run),
     )
-    verdict = gate_of(judgement, fail_on=fail_on)
     activity = activity_of(header.run_id, observations)
-    reports = _reports(judgement, verdict, header, activity, fail_on)
+    verdict = gate_of(judgement, rules, oldest=activity.first)
+    reports = _reports(judgement, verdict, header, activity, rules)
     for name, data in reports.items():
         _write(folder / name, data)
         digests[name] = hashlib.sha256(data).hexdigest()
-    document = to_gate_json(judgement, verdict, digests, fail_on)
+    document = to_gate_json(judgement, verdict, digests, rules)
     _write(folder / GATE, (json.dumps(document, indent=1) + "\n").encode("ascii"))
     return Conclusion(judgement, verdict, activity, (*reports, GATE))
 
@@ -156,10 +162,10 @@ def _remove_reports(folder: Path) -> None:
 
 
 def _reports(
-    judgement: Judgement, verdict: GateVerdict, header: RunHeader, activity: Activity, fail_on: Severity
+    judgement: Judgement, verdict: GateVerdict, header: RunHeader, activity: Activity, rules: GateRules
 ) -> dict[str, bytes]:
     """Every report by file name, made before the first is written."""
-    report = as_text(to_json(judgement, verdict, header, activity, fail_on)).encode("ascii")
+    report = as_text(to_json(judgement, verdict, header, activity, rules)).encode("ascii")
     junit = to_junit_files(judgement, verdict, header, activity)
     return {REPORT: report, **{name: text.encode("utf-8") for name, text in junit.items()}}
 
@@ -192,8 +198,9 @@ def _profile(run: RunFolder) -> Profile:
     try:
         profile = read_profile(raw, str(run.path / PROFILE))
         return chosen(
-            profile, run.header.checks, dns=run.header.dns is not None, crls=bool(run.header.crls_sha256)
-        )
+            profile, run.header.checks, dns=run.header.dns is not None, crls=bool(run.header.crls_sha256),
+            inputs=tuple(run.header.inputs),
+        )  # fmt: skip
     except (ProfileError, SelectionError) as error:
         raise RunError(f"the profile of the run can't be used: {error}") from error
 

@@ -53,7 +53,9 @@ def plan_host(name: str, variables: Mapping[str, object]) -> tuple[HostPlan, tup
             targets.append(target)
     shown = {key: str(variables[key])[:200] for key in SHOWN if isinstance(variables.get(key), (str, int))}
     domains = _domains(variables.get("pop3s_domain"), problems)
-    return HostPlan(name, intent, tuple(problems), None, shown, domains), tuple(targets)
+    groups = variables.get("group_names")
+    groups = tuple(str(group) for group in groups) if isinstance(groups, (list, tuple)) else ()
+    return HostPlan(name, intent, tuple(problems), None, shown, domains, groups), tuple(targets)
 
 
 def merge_targets(targets: Iterable[Target]) -> tuple[tuple[Target, ...], tuple[str, ...]]:

@@ -7,12 +7,14 @@ result too: a host can't fall out of a judgement.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from ..probe.model import Observation, Target
+from .baseline import Baseline, apply_baseline
 from .certificate import one_line, timestamp
 from .check import Check, Scope
 from .crl import NO_CRLS, Crls
@@ -26,11 +28,16 @@ from .profile import CheckSettings, Profile
 from .registry import all_checks
 from .subject import Endpoint, EndpointSubject, Finding, FleetEndpoint, FleetSubject, HostSubject
 from .trust import Anchors
+from .waivers import FAMILY as WAIVERS_FAMILY
+from .waivers import Waivers, apply_waivers
 
 S = TypeVar("S")
 
 DROWN = "POP3S-FLT-003"
 """The check that wants to know of every endpoint whether it speaks SSL 2.0."""
+
+ABOUT_POLICY = (WAIVERS_FAMILY, "POP3S-BASE-")
+"""Checks of what the user gave: they are made last, and nothing is waived of them."""
 
 ASSESSED = "POP3S-COV-000"
 """The check that a host's disposition follows."""
@@ -50,6 +57,8 @@ def judge(
     expected: Mapping[str, Sequence[str]] | None = None,
     dns: DnsSeen | None = None,
     crls: Crls = NO_CRLS,
+    waivers: Waivers | None = None,
+    baseline: Baseline | None = None,
 ) -> Judgement:
     """Judge one run.
 
@@ -67,6 +76,8 @@ def judge(
         ``None``: what is owed is read from the observations alone, so a vantage of which all is lost is not missed.
     :param dns: what the DNS said; ``None``: it was not asked, and checks that a profile makes only then are left out
     :param crls: revocation lists that the user gave
+    :param waivers: fails that were accepted; ``None``: none were given
+    :param baseline: fails that were there before; ``None``: it does not matter
     :raises ValueError: ``at`` is naive
     """
     if at.tzinfo is None:
@@ -94,7 +105,6 @@ def judge(
         results += mine
         if host.excluded is None:
             seen_of += [_of_fleet(host, endpoint, trust, ask_ssl_2) for endpoint in endpoints[host.name]]
-        host_status[host.name] = Status.NOT_TESTED if host.excluded is not None else fold(r.status for r in mine)
         dispositions[host.name] = _disposition(host, mine)
         if dispositions[host.name] is not Disposition.ASSESSED:
             reasons[why] = reasons.get(why, 0) + 1
@@ -118,15 +128,44 @@ def judge(
         tuple(seen_of),
         coverage.excluded,
     )
-    for check in checks.values():
-        if check.scope is Scope.FLEET and check.on_fleet is not None:
-            results.append(_result(check, profile.checks[check.id], None, None, _asked(check.on_fleet, fleet))[0])
+    results += _judge_fleet(checks, profile, fleet, about_policy=False)
+    if waivers is not None:
+        results, use = apply_waivers(waivers, plan, results, _addresses(endpoints), trust.at)
+        fleet = dataclasses.replace(fleet, waivers=use)
+    if baseline is not None:
+        results, compared = apply_baseline(baseline, dispositions, results, trust.at)
+        fleet = dataclasses.replace(fleet, baseline=compared)
+    results += _judge_fleet(checks, profile, fleet, about_policy=True)
+    statuses: dict[str, list[Status]] = {host.name: [] for host in plan}
+    for result in results:
+        if result.host is not None:
+            statuses[result.host].append(result.status)
+    for host in plan:
+        host_status[host.name] = Status.NOT_TESTED if host.excluded is not None else fold(statuses[host.name])
     return Judgement(
         run_id, profile.id, profile.sha256, timestamp(at),
         tuple(sorted(results, key=lambda r: (r.host is not None, r.host or "", r.endpoint or "", r.check_id))),
         dict(sorted(dispositions.items())), dict(sorted(host_status.items())), coverage, partial, heap.mistrust,
         expiring_next(seen_of),
     )  # fmt: skip
+
+
+def _judge_fleet(
+    checks: Mapping[str, Check], profile: Profile, fleet: FleetSubject, *, about_policy: bool
+) -> list[Result]:
+    """Results about the whole run: first those that may be waived, then those about the waivers and the baseline."""
+    return [
+        _result(check, profile.checks[check.id], None, None, _asked(check.on_fleet, fleet))[0]
+        for check in checks.values()
+        if check.scope is Scope.FLEET
+        and check.on_fleet is not None
+        and check.id.startswith(ABOUT_POLICY) is about_policy
+    ]
+
+
+def _addresses(endpoints: Mapping[str, tuple[Endpoint, ...]]) -> dict[str, list[str]]:
+    """Where each host was looked at."""
+    return {name: [one.address for one in mine if one.address is not None] for name, mine in endpoints.items()}
 
 
 def _judge_host(
@@ -201,6 +240,13 @@ def _references(own: tuple[str, ...], added: tuple[str, ...]) -> tuple[str, ...]
     return tuple(dict.fromkeys((*own, *added)))
 
 
+def _facts(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """What is wrong, in the words of the fails: what was seen, taken apart where it is a list."""
+    fails = [finding for finding in findings if finding.status is Status.FAIL]
+    told = {part.strip() for finding in fails for part in (finding.observed or finding.message).split(", ")}
+    return tuple(sorted(_one_line(part) for part in told if part))
+
+
 def _result(
     check: Check, settings: CheckSettings, host: str | None, endpoint: str | None, findings: Sequence[Finding]
 ) -> tuple[Result, str]:
@@ -231,5 +277,6 @@ def _result(
         tuple(evidence),
         "" if worst.status in (Status.PASS, Status.NOT_APPLICABLE) else check.remediation,
         _references(check.references, settings.references),
+        facts=_facts(ordered) if worst.status is Status.FAIL else (),
     )
     return result, worst.reason or worst.status.value

@@ -98,6 +98,9 @@ class HostPlan:
     domains: tuple[str, ...] = ()
     """Mail domains whose users it serves (``pop3s_domain``)."""
 
+    groups: tuple[str, ...] = ()
+    """Groups of the inventory that it is in, for waivers."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -123,6 +126,14 @@ class Result:
 
     remediation: str = ""
     references: tuple[str, ...] = ()
+    waiver: str = ""
+    """Id of the waiver that turned a fail into ``waived``; empty: none did."""
+
+    facts: tuple[str, ...] = ()
+    """Of a fail: what is wrong, each fact by itself, sorted; the same in every run in which the same is wrong."""
+
+    baseline: str = ""
+    """Of a fail in a run with a baseline: ``known``, ``flapping`` or ``new``."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -80,11 +80,15 @@ class Profile:
 
     def with_crls(self) -> Profile:
         """The profile with the checks that a run which is given CRLs has, as this one sets them or as they come."""
+        return self.with_checks(WITH_CRLS)
+
+    def with_checks(self, ids: Collection[str]) -> Profile:
+        """The profile with these checks too, as it sets them or as they come."""
         checks = {
             id_: self.checks.get(id_)
             or CheckSettings(check.severity, {name: one.default for name, one in check.parameters.items()})
             for id_, check in all_checks().items()
-            if id_ in self.checks or id_ in WITH_CRLS
+            if id_ in self.checks or id_ in ids
         }
         return dataclasses.replace(self, checks=checks)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 
 from .check import CATEGORIES, Check
 from .checks import (
+    baseline,
     certificate,
     certificate_chain,
     certificate_key,
@@ -36,12 +37,14 @@ from .checks import (
     tls,
     tolerance,
     versions,
+    waivers,
 )
 
 MODULES = (
     coverage, fleet, port, tls, versions, suites, groups, signatures, handshake, tolerance, sessions, server_name,
     nodes, cleartext, stls, certificate, certificate_key, certificate_public, revocation, certificate_chain,
-    certificate_names, pop3, pop3_extensions, sasl, login, dns, clients,
+    certificate_names, pop3, pop3_extensions, sasl, login, dns, clients, waivers,
+    baseline,
 )  # fmt: skip
 """The check files, in the order of a report: a file that is not listed here does not run."""
 
@@ -51,6 +54,15 @@ ALWAYS = ("POP3S-FLT-001", "POP3S-COV-000")
 WITH_CRLS = ("POP3S-CERT-013",)
 """Checks that a run which is given CRLs has, whatever its profile: they can say nothing without, and a CRL that nothing
 is held against would be believed in by its user."""
+
+WITH_INPUT = {
+    "baseline.json": ("POP3S-BASE-001", "POP3S-BASE-002"),
+    "waivers.yml": (
+        "POP3S-WVR-001", "POP3S-WVR-002", "POP3S-WVR-003", "POP3S-WVR-004", "POP3S-WVR-005", "POP3S-WVR-006",
+    ),
+}  # fmt: skip
+"""Checks that a run which is given such a file has, whatever its profile and choice: they say whether it can be
+believed."""
 
 MAX_EXPRESSION = 2000
 """Characters of an expression."""

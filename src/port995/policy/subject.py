@@ -13,7 +13,9 @@ from .model import HostPlan, Status
 from .path import Trust
 
 if TYPE_CHECKING:
+    from .baseline import BaselineUse
     from .dns_view import DnsView
+    from .waivers import WaiverUse
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +156,12 @@ class FleetSubject:
 
     excluded: int = 0
     """Hosts that were left out of the run."""
+
+    waivers: WaiverUse | None = None
+    """What became of the waivers; ``None``: none were given."""
+
+    baseline: BaselineUse | None = None
+    """What became of the baseline; ``None``: none was given."""
 
 
 def quoted(text: str | None, limit: int = 80) -> str:

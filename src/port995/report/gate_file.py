@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..policy.model import Exit, GateVerdict, Judgement, Severity
+from ..policy.gate import DEFAULT_RULES, GateRules
+from ..policy.model import Exit, GateVerdict, Judgement
 from .escape import without_surrogates
 from .json_report import coverage_json, gate_json
 from .tally import VERDICTS, tally
@@ -39,13 +40,13 @@ class GateFile:
 
 
 def to_gate_json(
-    judgement: Judgement, gate: GateVerdict, files: Mapping[str, str], fail_on: Severity = Severity.LOW
+    judgement: Judgement, gate: GateVerdict, files: Mapping[str, str], rules: GateRules = DEFAULT_RULES
 ) -> dict[str, Any]:
     """The gate file as JSON data.
 
     :param files: SHA-256 (hex) by name of every other file in the run folder
     """
-    says = gate_json(gate, fail_on)
+    says = gate_json(gate, rules)
     return {
         "schema": GATE_SCHEMA,
         "run_id": judgement.run_id,
@@ -70,7 +71,7 @@ def read_gate_json(data: bytes) -> GateFile:
         raise GateFileError(f"it is no JSON ({error})") from error
     if not isinstance(document, dict) or document.get("schema") != GATE_SCHEMA:
         raise GateFileError(f"it is not of schema {GATE_SCHEMA}")
-    if set(document) != _FIELDS:
+    if set(document) - {"rules"} != _FIELDS:
         odd = ", ".join(sorted(set(document) ^ _FIELDS))
         raise GateFileError(f"fields are missing or unknown: {odd!a:.200}")
     code, reasons, files = document["exit"], document["reasons"], document["files"]
@@ -95,6 +96,15 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _least_coverage(document: dict[str, Any]) -> float:
+    """Per cent of the hosts that had to be assessed."""
+    rules = document.get("rules", {})
+    least = rules.get("min_coverage", 100) if isinstance(rules, dict) else None
+    if isinstance(least, bool) or not isinstance(least, (int, float)) or not 0 < least <= 100:
+        raise GateFileError("rules.min_coverage is no share in per cent")
+    return float(least)
+
+
 def _consistent(verdict: GateVerdict, document: dict[str, Any]) -> None:
     """Refuse what no gate would say: above all a pass beside something that forbids one."""
     if document["verdict"] != VERDICTS[verdict.exit]:
@@ -107,6 +117,8 @@ def _consistent(verdict: GateVerdict, document: dict[str, Any]) -> None:
     if not isinstance(coverage, dict) or not all(_whole(coverage.get(key)) for key in keys):
         raise GateFileError("coverage is no equation")
     holds = coverage["inventory"] == sum(coverage[key] for key in keys[1:])
-    sound = holds and coverage["assessed"] > 0 and coverage["unreachable"] == 0
+    least = _least_coverage(document)
+    planned = coverage["inventory"] - coverage["excluded"]
+    sound = holds and coverage["assessed"] > 0 and coverage["assessed"] * 100 >= least * planned
     if passed and (verdict.incomplete or not sound):
         raise GateFileError("it says passed of a run that is incomplete")

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
-from ..policy.model import GateVerdict, Judgement, Result, Severity
+from ..policy.gate import DEFAULT_RULES, GateRules
+from ..policy.model import GateVerdict, Judgement, Result
 from .activity import Activity
 from .escape import without_surrogates
 from .run_header import RunHeader
@@ -20,13 +22,13 @@ def to_json(
     gate: GateVerdict,
     header: RunHeader,
     activity: Activity | None = None,
-    fail_on: Severity = Severity.LOW,
+    rules: GateRules = DEFAULT_RULES,
 ) -> dict[str, Any]:
     """The report as JSON data. Text from hosts stands as it came, one character per octet; lone surrogates alone are
     escaped, since many readers refuse a document with one.
 
     :param activity: what the run did
-    :param fail_on: what the gate was told to stop at
+    :param rules: what the gate was told to stop at
     """
     activity = activity or Activity()
     document = {
@@ -45,7 +47,7 @@ def to_json(
         "notes": list(header.notes),
         "coverage": coverage_json(judgement),
         "counts": tally(judgement.results),
-        "gate": gate_json(gate, fail_on),
+        "gate": gate_json(gate, rules),
         "activity": _activity(activity),
         "hosts": _hosts(judgement, header),
         "expiring": [
@@ -92,13 +94,19 @@ def coverage_json(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def gate_json(gate: GateVerdict, fail_on: Severity) -> dict[str, Any]:
-    """What the gate says."""
+def gate_json(gate: GateVerdict, rules: GateRules) -> dict[str, Any]:
+    """What the gate says, and what it was told beside the severity."""
+    more = {
+        field.name: getattr(rules, field.name)
+        for field in dataclasses.fields(rules)
+        if field.name != "fail_on" and getattr(rules, field.name) != field.default
+    }
     return {
         "exit": gate.exit.value,
         "verdict": VERDICTS[gate.exit],
         "incomplete": gate.incomplete,
-        "fail_on": fail_on.value,
+        "fail_on": rules.fail_on.value,
+        **({"rules": more} if more else {}),
         "reasons": list(gate.reasons),
     }
 
@@ -161,6 +169,9 @@ def _result(result: Result) -> dict[str, Any]:
         "evidence": list(result.evidence),
         "remediation": result.remediation,
         "references": list(result.references),
+        **({"facts": list(result.facts)} if result.facts else {}),
+        **({"waiver": result.waiver} if result.waiver else {}),
+        **({"baseline": result.baseline} if result.baseline else {}),
     }
 
 

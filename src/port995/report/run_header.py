@@ -17,6 +17,9 @@ RUN_SCHEMA = "port995/run/1"
 ADDED: dict[str, Any] = {"dns": None, "crl_sources": [], "crls_sha256": "", "inputs": {}}
 """Fields that older headers lack, and what their absence means."""
 
+HOST_ADDED: tuple[str, ...] = ("domains", "groups")
+"""Lists of a host that older headers lack; an empty one is left out."""
+
 INPUT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}\.[a-z]{2,5}")
 """Names of a run's further inputs: no folder, nothing hidden, the same on every file system."""
 
@@ -118,8 +121,9 @@ def header_to_json(header: RunHeader) -> dict[str, Any]:
     ordered = {"schema": data.pop("schema"), **data}
     for plan, host in zip(ordered["plan"], header.plan, strict=True):
         plan["intent"] = None if host.intent is None else host.intent.value
-        if not host.domains:
-            del plan["domains"]
+        for key in HOST_ADDED:
+            if not plan[key]:
+                del plan[key]
     if header.dns is None:
         # A run that does not ask looks as it did before there was anything to ask.
         del ordered["dns"]
@@ -186,7 +190,7 @@ def _lists(value: Any) -> Any:
 
 
 def _host_plan(data: object, where: str) -> HostPlan:
-    fields = {"domains": [], **_object(data, where)}
+    fields = {**{key: [] for key in HOST_ADDED}, **_object(data, where)}
     _exactly(fields, {field.name for field in dataclasses.fields(HostPlan)}, where)
     intent, excluded = fields["intent"], fields["excluded"]
     known = [one.value for one in Intent]
@@ -199,6 +203,7 @@ def _host_plan(data: object, where: str) -> HostPlan:
         None if excluded is None else _text(excluded, f"{where}.excluded"),
         _texts_by_name(fields["variables"], f"{where}.variables"),
         _texts(fields["domains"], f"{where}.domains"),
+        _texts(fields["groups"], f"{where}.groups"),
     )
 
 

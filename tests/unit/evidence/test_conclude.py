@@ -18,6 +18,7 @@ from junitparser import JUnitXml
 from port995.evidence import conclude as conclude_module
 from port995.evidence.conclude import conclude, read_gate
 from port995.evidence.run_folder import RunError, RunFolder, VantagePlan, create_run, open_run
+from port995.policy.gate import GateRules
 from port995.policy.model import Exit, HostPlan, Intent, Severity, Status
 from port995.probe.journal import JournalWriter
 from port995.report import schema
@@ -88,9 +89,9 @@ def test_a_host_that_answers_and_must_not_fails_the_gate(tmp_path: Path) -> None
 def test_fail_on_is_heeded_and_written(tmp_path: Path) -> None:
     plan = (HostPlan(HOSTS[0], Intent.CLOSED), HostPlan(HOSTS[1], None))
     run = finished_probe(tmp_path, plan=plan)
-    assert any(r.status is Status.FAIL for r in conclude(run, at=NOW, fail_on=Severity.LOW).judgement.results)
+    assert any(r.status is Status.FAIL for r in conclude(run, at=NOW, rules=GateRules(Severity.LOW)).judgement.results)
     assert conclude(run, at=NOW).gate.exit is Exit.FAILED
-    assert conclude(run, at=NOW, fail_on=Severity.CRITICAL).gate.exit is Exit.INCOMPLETE
+    assert conclude(run, at=NOW, rules=GateRules(Severity.CRITICAL)).gate.exit is Exit.INCOMPLETE
     assert json.loads((tmp_path / "gate.json").read_text())["fail_on"] == "critical"
     assert json.loads((tmp_path / "report.json").read_text())["gate"]["fail_on"] == "critical"
 

@@ -16,7 +16,7 @@ from port995.policy.check import CATEGORIES, Scope
 from port995.policy.inventory import merge_targets, plan_host
 from port995.policy.model import Intent, Severity
 from port995.policy.profile import ProfileError, list_profiles, load_profile, read_profile
-from port995.policy.registry import WITH_CRLS, SelectionError, all_checks, select
+from port995.policy.registry import WITH_CRLS, WITH_INPUT, SelectionError, all_checks, select
 from port995.policy.trust import TrustError, load_anchors, read_anchors
 from port995.probe.model import Target
 
@@ -28,6 +28,9 @@ HEAD = "schema: port995/profile/1\nid: own\ndate: 2026-01-02\ntitle: Own\n"
 def profile(text):
     return read_profile((HEAD + text).encode(), "own.yml")
 
+
+GIVEN = tuple(id_ for ids in WITH_INPUT.values() for id_ in ids)
+"""Checks of a run that is given waivers or a baseline, whatever its profile."""
 
 BY_NAME_ONLY = {
     "POP3S-DH-002",  # needs two answers over DHE, which a gate does not always get
@@ -45,7 +48,7 @@ BY_NAME_ONLY = {
 def test_every_check_is_in_a_profile_that_comes_with_the_program():
     baseline, strict = load_profile("baseline"), load_profile("strict")
     # Those that say nothing without CRLs are in none: a run that is given CRLs has them.
-    assert list(strict.checks) == [id_ for id_ in all_checks() if id_ not in (*WITH_CRLS, *BY_NAME_ONLY)]
+    assert list(strict.checks) == [id_ for id_ in all_checks() if id_ not in (*WITH_CRLS, *GIVEN, *BY_NAME_ONLY)]
     assert set(strict.checks) - set(baseline.checks) == {
         "POP3S-CIPH-009", "POP3S-GRP-002", "POP3S-STLS-003", "POP3S-SNI-001", "POP3S-EMS-001", "POP3S-DOWN-001",
         "POP3S-COMP-001", "POP3S-DNS-004", "POP3S-CERT-012",

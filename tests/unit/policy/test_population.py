@@ -7,7 +7,7 @@ import dataclasses
 
 import pytest
 
-from port995.policy.gate import gate
+from port995.policy.gate import GateRules, gate
 from port995.policy.judge import judge
 from port995.policy.model import (
     Coverage,
@@ -251,12 +251,12 @@ def test_truth_table_of_the_gate(statuses, exit_, incomplete):
     ],
 )
 def test_fail_counts_from_the_severity_that_was_asked_for(severity, fail_on, exit_):
-    assert gate(a_judgement(Status.FAIL, severity=severity), fail_on=fail_on).exit is exit_
+    assert gate(a_judgement(Status.FAIL, severity=severity), GateRules(fail_on)).exit is exit_
 
 
 def test_open_question_stops_the_gate_whatever_its_severity():
     assert (
-        gate(a_judgement(Status.NOT_TESTED, severity=Severity.INFO), fail_on=Severity.CRITICAL).exit is Exit.INCOMPLETE
+        gate(a_judgement(Status.NOT_TESTED, severity=Severity.INFO), GateRules(Severity.CRITICAL)).exit is Exit.INCOMPLETE
     )
 
 

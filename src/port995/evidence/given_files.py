@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that the user gives to the judgement, beside profile, anchors and CRLs: read whole, checked against the plan
+before the first probe, and kept in the run folder so that the judgement can be made again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..policy.baseline import MAX_FILE as MAX_BASELINE
+from ..policy.baseline import Baseline, BaselineError, read_baseline
+from ..policy.model import HostPlan
+from ..policy.strict_yaml import MAX_FILE, YamlError
+from ..policy.waiver_file import read_waivers
+from ..policy.waivers import Waivers, addresses_of, refuse_broad
+from ..probe.model import Target
+from .run_folder import RunError, RunFolder
+
+WAIVERS, BASELINE = "waivers.yml", "baseline.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class GivenFile:
+    """A file for the judgement that is kept in the run folder."""
+
+    name: str
+    """In the run folder."""
+
+    source: str
+    """As the user named it."""
+
+    data: bytes = dataclasses.field(repr=False)
+
+
+def read_given(
+    waivers: Path | None, baseline: Path | None, plan: Sequence[HostPlan], targets: Sequence[Target]
+) -> Iterator[GivenFile]:
+    """Read and check what was given.
+
+    :raises YamlError: waivers, or a file, that can't be read or used; names it, and the line
+    :raises BaselineError: a baseline that can't be used
+    """
+    if waivers is not None:
+        data = read_file(waivers)
+        refuse_broad(read_waivers(data, str(waivers)), plan, addresses_of(targets), str(waivers))
+        yield GivenFile(WAIVERS, str(waivers), data)
+    if baseline is not None:
+        data = read_file(baseline, MAX_BASELINE)
+        read_baseline(data, str(baseline))
+        yield GivenFile(BASELINE, str(baseline), data)
+
+
+def waivers_of(run: RunFolder) -> Waivers | None:
+    """The waivers of a run; ``None``: it was given none.
+
+    :raises RunError: they are not those that it was given, or can't be used
+    """
+    data = run.input(WAIVERS)
+    if data is None:
+        return None
+    try:
+        return read_waivers(data, str(run.path / WAIVERS), run.header.inputs[WAIVERS].sha256)
+    except YamlError as error:
+        raise RunError(f"the waivers of the run can't be used: {error}") from error
+
+
+def baseline_of(run: RunFolder) -> Baseline | None:
+    """The baseline of a run; ``None``: it was given none.
+
+    :raises RunError: it is not the one that it was given, or can't be used
+    """
+    data = run.input(BASELINE)
+    if data is None:
+        return None
+    try:
+        return read_baseline(data, str(run.path / BASELINE), run.header.inputs[BASELINE].sha256)
+    except BaselineError as error:
+        raise RunError(f"the baseline of the run can't be used: {error}") from error
+
+
+def read_file(path: Path, limit: int = MAX_FILE) -> bytes:
+    """A file that the user named.
+
+    :raises YamlError: it can't be read, or is too large
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise YamlError(f"{path}: is no plain file")
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise YamlError(f"{path}: can't be read ({error.strerror or error}): check its path and mode") from error
+    if len(data) > limit:
+        raise YamlError(f"{path}: is larger than {limit} octets")
+    return data

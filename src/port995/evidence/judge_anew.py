@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was seen once, judged by other rules: a new run folder with the same observations. The first stays as it is.
+
+What the old offers did not cover is not tested by the new profile: the judge finds that by itself, since the questions
+that were asked stand in the observations.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from ..policy.crl import load_crls
+from ..policy.profile import load_profile, read_profile
+from ..policy.trust import load_anchors, read_anchors
+from ..report.run_header import InputFile
+from .begin import chosen
+from .given_files import read_given
+from .run_folder import ANCHORS, CRLS, PROFILE, RunError, RunFolder, create_run, read_bytes, run_error
+
+
+@dataclasses.dataclass(frozen=True)
+class OtherRules:
+    """What is to be judged by instead; what is ``None`` stays as it was in the run."""
+
+    profile: str | None = None
+    checks: str | None = None
+    ca_file: Path | None = None
+    crl_files: tuple[Path, ...] | None = None
+    waivers: Path | None = None
+    baseline: Path | None = None
+
+
+def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str, ...]) -> RunFolder:
+    """Make a run folder that holds what another one saw, and other rules.
+
+    :param out: the new folder
+    :param command: as typed
+    :raises RequestError: as `begin.begin`
+    :raises RunError: the old folder is not as it was written, or the new one can't be made
+    """
+    header = run.header
+    profile = load_profile(rules.profile) if rules.profile is not None else read_profile(_same(run, PROFILE), PROFILE)
+    anchors = (
+        load_anchors(rules.ca_file)
+        if rules.ca_file is not None
+        else read_anchors(_same(run, ANCHORS), header.anchors_source)
+    )
+    crls_pem = _same(run, CRLS) if header.crls_sha256 else b""
+    sources, crls_sha256 = header.crl_sources, header.crls_sha256
+    if rules.crl_files is not None:
+        crls = load_crls(rules.crl_files)
+        crls_pem, sources, crls_sha256 = crls.pem, crls.sources, crls.sha256
+    inputs = {name: run.input(name) or b"" for name in header.inputs}
+    named = dict(header.inputs)
+    for one in read_given(rules.waivers, rules.baseline, header.plan, header.targets):
+        inputs[one.name] = one.data
+        named[one.name] = InputFile(one.source, hashlib.sha256(one.data).hexdigest())
+    checks = header.checks if rules.checks is None else rules.checks
+    chosen(profile, checks, dns=header.dns is not None, crls=bool(crls_sha256), inputs=tuple(named))
+    note = f"judged by other rules: observed by the run whose run.json has SHA-256 {run.header_sha256}"
+    notes = (*(one for one in header.notes if not one.startswith("judged by other rules")), note)
+    anew = dataclasses.replace(
+        header,
+        profile_id=profile.id,
+        profile_sha256=profile.sha256,
+        anchors_source=anchors.source,
+        anchors_sha256=anchors.sha256,
+        command=command,
+        notes=notes,
+        checks=checks,
+        crl_sources=sources,
+        crls_sha256=crls_sha256,
+        inputs=named,
+    )
+    made = create_run(out, anew, profile.raw, anchors.pem, crls_pem, inputs)
+    files = [*run.journals(), *([run.dns_path] if os.path.lexists(run.dns_path) else [])]
+    try:
+        for path in files:
+            shutil.copyfile(path, out / path.name, follow_symlinks=False)
+    except OSError as error:
+        raise run_error(out, error) from error
+    return made
+
+
+def _same(run: RunFolder, name: str) -> bytes:
+    data = read_bytes(run.path / name)
+    wanted = {PROFILE: run.header.profile_sha256, ANCHORS: run.header.anchors_sha256, CRLS: run.header.crls_sha256}
+    if hashlib.sha256(data).hexdigest() != wanted[name]:
+        raise RunError(f"{run.path / name} is not the one of this run: restore it, or run the audit again")
+    return data
+
+
