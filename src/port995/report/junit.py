@@ -14,6 +14,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..policy.baseline import KNOWN
 from ..policy.libraries import LibraryMissing
 from ..policy.model import Disposition, Exit, GateVerdict, Judgement, Result, Severity, Status
 from .activity import Activity
@@ -187,7 +188,9 @@ def _case(judgement: Judgement, result: Result, class_: str, unique: UniqueNames
     status = result.status
     if result.check_id == COVERAGE_CHECK and result.endpoint is None:
         status = _coverage_status(judgement, result)
-    if status is Status.FAIL:
+    if status is Status.FAIL and result.baseline == KNOWN:
+        case.add_skipped_info(f"KNOWN FAIL: {message}", f"KNOWN FAIL (in the baseline): {text}")
+    elif status is Status.FAIL:
         case.add_failure_info(message, text, result.severity.value)
     elif status in (Status.ERROR, Status.UNREACHABLE):
         # The type is the status as judged: a host that was not tested shows red here and is still counted as such.

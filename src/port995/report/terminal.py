@@ -6,9 +6,10 @@ On a terminal through rich; plain aligned text in a pipe, where rich is absent, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from ..policy.baseline import KNOWN
 from ..policy.gate import OPEN_QUESTIONS, reason_of
 from ..policy.model import Disposition, Exit, GateVerdict, Judgement, Result, Severity, Status
 from .activity import Activity
@@ -113,13 +114,14 @@ def _rows(judgement: Judgement, header: RunHeader | None) -> list[tuple[str, ...
 def _below(judgement: Judgement, gate: GateVerdict, activity: Activity | None) -> list[str]:
     """Everything under the table."""
     lines = []
-    fails = [result for result in judgement.results if result.status is Status.FAIL]
+    fails = [result for result in judgement.results if result.status is Status.FAIL and result.baseline != KNOWN]
     fails.sort(key=lambda r: (_SEVERITIES.index(r.severity), r.host or "", r.endpoint or "", r.check_id))
     if fails:
         lines += ["", "Failing checks:"]
         lines += [_finding(result) for result in fails[:LISTED]]
         if len(fails) > LISTED:
             lines.append(f"  ... and {len(fails) - LISTED} more in report.json")
+    lines += _accepted(judgement.results)
     lines += _unproven(judgement.results)
     lines += _expiring(judgement)
     lines += ["", visible(str(judgement.coverage))]
@@ -137,6 +139,20 @@ def _below(judgement: Judgement, gate: GateVerdict, activity: Activity | None) -
     told = {reason_of(result) for result in judgement.results}
     others = [reason for reason in gate.reasons if reason not in told and not reason.startswith("... and ")]
     return lines + [f"  - {visible(reason, MESSAGE_LIMIT)}" for reason in others]
+
+
+def _accepted(results: Sequence[Result]) -> list[str]:
+    """What fails and stops no gate: waived, and known to the baseline."""
+    lines = []
+    for heading, chosen in (
+        ("Waived:", [one for one in results if one.status is Status.WAIVED]),
+        ("Known fails (baseline):", [one for one in results if one.baseline == KNOWN]),
+    ):
+        if chosen:
+            lines += ["", heading, *(_finding(one) for one in chosen[:LISTED])]
+            if len(chosen) > LISTED:
+                lines.append(f"  ... and {len(chosen) - LISTED} more in report.json")
+    return lines
 
 
 def _unproven(results: Iterable[Result]) -> list[str]:
