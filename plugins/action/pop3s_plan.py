@@ -25,6 +25,10 @@ try:
         begin,
         questions_of,
     )
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.inventory_places import (
+        places,
+        shown_path,
+    )
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.inventory import (
         merge_targets,
         plan_host,
@@ -135,6 +139,9 @@ class ActionModule(ActionBase):
             targets += wanted
         if not plan:
             raise AnsibleActionFail("The inventory holds no hosts, so there is nothing to audit. Check -i.")
+        sources = _sources(task_vars or {})
+        where = places(sources, [host.name for host in plan])
+        plan = [dataclasses.replace(host, place=where.get(host.name, "")) for host in plan]
         merged, notes = _with_logins(*merge_targets(targets), given["credentials"], given["allow_dele"])
         names = [vantage["name"] for vantage in given["vantages"]]
         if not names or len(set(names)) != len(names):
@@ -156,6 +163,7 @@ class ActionModule(ActionBase):
             tuple(Path(one) for one in given["crls"]),
             waivers=Path(given["waivers"]) if given["waivers"] else None,
             baseline=Path(given["baseline"]) if given["baseline"] else None,
+            inventory=shown_path(sources[0]) if sources else "",
         )
         try:
             questions = questions_of(
@@ -301,6 +309,12 @@ def _arguments(target: Target) -> dict[str, Any]:
     """A target as the module takes it: what is not set is left out, and no clear-text port is 0."""
     given = {name: value for name, value in dataclasses.asdict(target).items() if value is not None}
     return {**given, "hosts": list(target.hosts), "pop3_port": target.pop3_port or 0}
+
+
+def _sources(task_vars: Mapping[str, Any]) -> list[Path]:
+    """The inventory files and folders that the play was given."""
+    found = [Path(str(source)) for source in task_vars.get("ansible_inventory_sources") or ()]
+    return [path for path in found if path.exists()]
 
 
 def _command(task_vars: Mapping[str, Any]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ try:
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.gate import GateRules
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.libraries import LibraryMissing
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.model import Exit, Severity
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.formats import FormatError, formats_of
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.tally import VERDICTS, tally
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.terminal import to_text
 except (ImportError, SyntaxError) as error:  # An older Python; `require_python` says so.
@@ -53,16 +54,21 @@ class ActionModule(ActionBase):
                 "min_coverage": {"type": "float", "default": 100.0},
                 "max_waived": {"type": "int"},
                 "max_age": {"type": "float"},
+                "formats": {"type": "list", "elements": "str", "default": []},
                 "fail_on_gate": {"type": "bool", "default": True},
                 "show": {"type": "bool", "default": True},
             }
         )
         rules = _rules(given)
+        try:
+            formats = formats_of(given["formats"])
+        except FormatError as problem:
+            raise AnsibleActionFail(f"The run was not judged: {problem}") from problem
         out = Path(given["out"]).absolute()
         result.update(changed=False, out=str(out))
         try:
             run = open_run(out)
-            conclusion = conclude(run, rules=rules)
+            conclusion = conclude(run, rules=rules, formats=formats)
         except (RunError, LibraryMissing) as problem:
             result.update(failed=True, msg=f"Nothing can be vouched for (exit {int(Exit.CANNOT_VOUCH)}): {problem}")
             return result

@@ -42,6 +42,13 @@ options:
   max_age:
     description: Most hours that the oldest observation may be old. Any age when it is absent.
     type: float
+  formats:
+    description:
+      - What to write beside JSON and JUnit, V(sarif), V(sarif-github), V(oscal), V(csv), V(prometheus), V(markdown) or
+        V(all).
+    type: list
+    elements: str
+    default: []
   fail_on_gate:
     description: Fail the task unless the gate is passed.
     type: bool

@@ -15,6 +15,7 @@ import typer
 from ..evidence.ask_dns import ask_dns
 from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin, questions_of
 from ..evidence.conclude import Conclusion, conclude
+from ..evidence.inventory_places import places, shown_path
 from ..evidence.run_folder import RunError, RunFolder
 from ..nmap.target_syntax import MAX_TARGETS, TypedTarget
 from ..policy.inventory import merge_targets, plan_host
@@ -123,6 +124,7 @@ def audit(
         Optional[Path],
         typer.Option("--out", help="Folder of the run; else a new one in port995-runs.", rich_help_panel=REPORTS),
     ] = None,
+    formats: given.Formats = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON instead of the table.", rich_help_panel=REPORTS)
     ] = False,
@@ -141,6 +143,7 @@ def audit(
         questions = questions_of(profile, checks, depth, dns=dns, crls=bool(crl))
     except RequestError as error:
         stop(Exit.USAGE, str(error))
+    wanted = given.chosen_formats(formats)
     rules = given.rules_of(fail_on, gate_checks, min_coverage, max_waived, max_age)
     logins = logging_in.logins_given(credentials, ca_file, allow_dele, auth_unverified, os.environ)
     paced = given.pace_of(pace)
@@ -183,6 +186,7 @@ def audit(
     request = RunRequest(
         out, profile, checks, ca_file, (VantagePlan(VANTAGE, side, options.source_addresses),), tuple(sys.argv[1:]),
         partial, deadline, dns_plan, tuple(crl or ()), waivers=waivers, baseline=baseline,
+        inventory=shown_path(inventory) if inventory is not None else "",
     )  # fmt: skip
     try:
         run = begin(request, plan, aims, notes)
@@ -195,7 +199,7 @@ def audit(
     try:
         left = None if deadline is None else deadline - (time.monotonic() - begin_of_looking)
         ask_dns(run, seconds=left, cancelled=cancelled, handle_signals=True)
-        conclusion = conclude(run, rules=rules)
+        conclusion = conclude(run, rules=rules, formats=wanted)
     except (RunError, LibraryMissing) as error:
         stop(Exit.CANNOT_VOUCH, str(error))
     if not quiet:
@@ -232,13 +236,14 @@ def _from_inventory(path: Path, exclude: list[str]) -> Population:
     unknown = [word for word in exclude if word not in hosts]
     if unknown:
         stop(Exit.USAGE, f"--exclude {unknown[0]}: {path} has no host of this name; with -i give names of its hosts")
+    where = places([path], hosts)
     for name, variables in hosts.items():
         if name in exclude:
-            plan.append(HostPlan(name, excluded="--exclude"))
+            plan.append(HostPlan(name, excluded="--exclude", place=where.get(name, "")))
             continue
         usable, problems = problems_of(variables)
         host, wanted = plan_host(name, usable)
-        plan.append(dataclasses.replace(host, problems=(*host.problems, *problems)))
+        plan.append(dataclasses.replace(host, problems=(*host.problems, *problems), place=where.get(name, "")))
         # A variable that could not be read may be the address: the host is in error, and nothing is probed for it.
         aims += wanted if not problems else ()
     merged, notes = merge_targets(aims)

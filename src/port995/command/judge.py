@@ -76,6 +76,7 @@ def judge(
         Optional[Path],
         typer.Option("--out", help="Folder of the new run: of Nmap's files, or of a run judged by other rules."),
     ] = None,
+    formats: given.Formats = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")] = False,
 ) -> int:
     """Judge a finished run again, or the XML that Nmap wrote; nothing is sent.
@@ -86,6 +87,7 @@ def judge(
     What an Nmap file can't prove is not tested: its scripts show what is there, never that something is not.
     """
     moment = moment_of(at)
+    wanted = given.chosen_formats(formats)
     rules = given.rules_of(fail_on, gate_checks, min_coverage, max_waived, max_age)
     others = OtherRules(profile, checks, ca_file, tuple(crl) if crl else None, waivers, baseline)
     try:
@@ -105,7 +107,7 @@ def judge(
                 out, profile or "baseline", checks or "", ca_file, (VantagePlan(VANTAGE),), tuple(sys.argv[1:]),
                 crl_files=tuple(crl or ()), waivers=waivers, baseline=baseline,
             ))  # fmt: skip
-        conclusion = conclude(run, at=moment, rules=rules)
+        conclusion = conclude(run, at=moment, rules=rules, formats=wanted)
     except NmapXmlError as error:
         stop(Exit.USAGE, str(error))
     except RequestError as error:

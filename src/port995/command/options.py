@@ -18,6 +18,8 @@ from ..policy.inventory import plan_host
 from ..policy.model import Exit, HostPlan, Intent, Severity
 from ..probe.model import Target
 from ..probe.options import OptionsError, ScanOptions
+from ..report.formats import ALL, FormatError, all_formats, formats_of
+from ..report.told import Format
 from .ending import stop
 
 TARGETS, PORTS, LOOKING, DNS, MANNERS, TIMES = "Targets", "Ports", "How to look", "DNS", "Manners", "Deadlines"
@@ -224,6 +226,24 @@ MaxAge = Annotated[
     Optional[float],
     typer.Option("--max-age", metavar="HOURS", help="Oldest evidence that counts.", rich_help_panel=JUDGING),
 ]
+
+Formats = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        help=f"Beside JSON and JUnit: {', '.join(all_formats())}, {ALL}; repeatable.",
+        rich_help_panel="Reports",
+    ),
+]
+
+
+def chosen_formats(names: list[str] | None) -> tuple[Format, ...]:
+    """The formats; ends with exit code 2 where there is none of a name."""
+    try:
+        return formats_of(names or ())
+    except FormatError as error:
+        stop(Exit.USAGE, str(error))
 
 
 def rules_of(

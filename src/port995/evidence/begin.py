@@ -76,6 +76,9 @@ class RunRequest:
     baseline: Path | None = None
     """File of fails that are known; ``None``: every fail counts."""
 
+    inventory: str = ""
+    """The inventory file, for reports; empty: targets were typed."""
+
 
 def begin(
     request: RunRequest, plan: Sequence[HostPlan], targets: Iterable[Target], notes: Iterable[str] = ()
@@ -125,6 +128,7 @@ def begin(
         crls.sources,
         crls.sha256,
         {one.name: InputFile(one.source, hashlib.sha256(one.data).hexdigest()) for one in given},
+        request.inventory,
     )
     out = request.out or DEFAULT_PARENT / f"{started.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
     inputs = {one.name: one.data for one in given}

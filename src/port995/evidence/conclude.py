@@ -11,6 +11,7 @@ import datetime
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..policy.crl import NO_CRLS, CrlError, Crls, read_crls
@@ -23,11 +24,13 @@ from ..policy.profile import Profile, ProfileError, read_profile
 from ..policy.registry import SelectionError
 from ..policy.trust import Anchors, TrustError, read_anchors
 from ..probe.journal import sha256_of
+from ..probe.model import Observation
 from ..report.activity import Activity, activity_of
 from ..report.gate_file import GateFileError, read_gate_json, to_gate_json
 from ..report.json_report import as_text, to_json
 from ..report.junit import to_junit_files
 from ..report.run_header import RunHeader
+from ..report.told import Format, Told
 from .atomic_write import sync_folder, write_atomically
 from .begin import chosen
 from .given_files import baseline_of, waivers_of
@@ -38,6 +41,7 @@ from .run_folder import (
     GATE,
     JOURNALS,
     JUNIT,
+    OTHER_REPORTS,
     PROFILE,
     REPORT,
     RUN,
@@ -62,12 +66,14 @@ class Conclusion:
 
 
 def conclude(
-    run: RunFolder, *, at: datetime.datetime | None = None, rules: GateRules = DEFAULT_RULES
+    run: RunFolder, *, at: datetime.datetime | None = None, rules: GateRules = DEFAULT_RULES,
+    formats: Sequence[Format] = (),
 ) -> Conclusion:
     """Judge a run and write its reports. May be done again: the old reports are removed first.
 
     :param at: the clock to judge with (aware); ``None``: now
     :param rules: what the gate stops at
+    :param formats: what else to write
     :raises RunError: the folder's profile, anchors, CRLs or header are not those of the run, a journal is still being
         written, or a report can't be written; there is no ``gate.json`` then
     :raises LibraryMissing: a library that judging or writing needs is not installed; there is no ``gate.json`` then
@@ -99,13 +105,17 @@ def conclude(
     )
     activity = activity_of(header.run_id, observations)
     verdict = gate_of(judgement, rules, oldest=activity.first)
-    reports = _reports(judgement, verdict, header, activity, rules)
-    for name, data in reports.items():
-        _write(folder / name, data)
-        digests[name] = hashlib.sha256(data).hexdigest()
+    told = Told(judgement, verdict, header, activity, rules, _in_order(header.run_id, observations, formats))
+    written = []
+    # Each is written before the next is made: of a large fleet they do not fit into memory together.
+    for one in (*ALWAYS, *formats):
+        for name, data in one.write(told).items():
+            _write(folder / name, data)
+            digests[name] = hashlib.sha256(data).hexdigest()
+            written.append(name)
     document = to_gate_json(judgement, verdict, digests, rules)
     _write(folder / GATE, (json.dumps(document, indent=1) + "\n").encode("ascii"))
-    return Conclusion(judgement, verdict, activity, (*reports, GATE))
+    return Conclusion(judgement, verdict, activity, (*written, GATE))
 
 
 def read_gate(out: Path) -> GateVerdict:
@@ -127,7 +137,7 @@ def read_gate(out: Path) -> GateVerdict:
             raise RunError(f"{out / GATE} does not vouch for {name}: judge the run again")
     if not any(Path(name).match(JUNIT) for name in gate.files):
         raise RunError(f"{out / GATE} vouches for no JUnit report: judge the run again")
-    for pattern in (JOURNALS, JUNIT, DNS):
+    for pattern in (JOURNALS, JUNIT, DNS, *OTHER_REPORTS):
         for path in sorted(out.glob(pattern)):
             if path.name not in gate.files:
                 raise RunError(f"{path} came after the verdict: remove it, or judge the run again")
@@ -155,19 +165,36 @@ def _remove_reports(folder: Path) -> None:
         (folder / GATE).unlink(missing_ok=True)
         sync_folder(folder)
         (folder / REPORT).unlink(missing_ok=True)
-        for path in folder.glob(JUNIT):
-            path.unlink()
+        for pattern in (JUNIT, *OTHER_REPORTS):
+            for path in folder.glob(pattern):
+                path.unlink()
     except OSError as error:
         raise run_error(folder, error) from error
 
 
-def _reports(
-    judgement: Judgement, verdict: GateVerdict, header: RunHeader, activity: Activity, rules: GateRules
-) -> dict[str, bytes]:
-    """Every report by file name, made before the first is written."""
-    report = as_text(to_json(judgement, verdict, header, activity, rules)).encode("ascii")
-    junit = to_junit_files(judgement, verdict, header, activity)
-    return {REPORT: report, **{name: text.encode("utf-8") for name, text in junit.items()}}
+def _in_order(
+    run_id: str, observations: Sequence[Observation], formats: Sequence[Format]
+) -> tuple[Observation, ...]:
+    """The run's own observations, in an order that does not depend on how they came; none where nobody wants them."""
+    if not formats:
+        return ()
+    mine = [one for one in observations if one.run_id == run_id]
+    mine.sort(key=lambda one: (one.target.address, one.port, one.vantage.name, one.address or "", one.started))
+    return tuple(mine)
+
+
+def _json(told: Told) -> dict[str, bytes]:
+    document = to_json(told.judgement, told.gate, told.header, told.activity, told.rules)
+    return {REPORT: as_text(document).encode("ascii")}
+
+
+def _junit(told: Told) -> dict[str, bytes]:
+    files = to_junit_files(told.judgement, told.gate, told.header, told.activity)
+    return {name: text.encode("utf-8") for name, text in files.items()}
+
+
+ALWAYS = (Format("json", "everything, for programs", _json), Format("junit", "for every CI there is", _junit))
+"""What a run has whatever was asked for."""
 
 
 def _evidence_digests(run: RunFolder) -> dict[str, str]:

@@ -33,6 +33,10 @@ RUN, PROFILE, ANCHORS, CRLS = "run.json", "profile.yml", "anchors.pem", "crls.pe
 REPORT, GATE = "report.json", "gate.json"
 DNS = "dns.jsonl"
 JOURNALS, JUNIT = "journal-*.jsonl", "TEST-*.xml"
+OTHER_REPORTS = (
+    "port995*.sarif", "assessment-results.json", "certificates.csv", "protocols.csv", "port995.prom", "summary.md",
+)  # fmt: skip
+"""What formats that were asked for are called: `report.formats`."""
 
 MAX_FILE = 512 * 1024 * 1024
 """Octets of a file that is read whole (not a journal)."""
@@ -263,7 +267,7 @@ def _earlier_run(out: Path) -> str:
     """The first file of an earlier run in a folder; empty: there is none."""
     names = (RUN, GATE, REPORT, PROFILE, ANCHORS, CRLS, DNS)
     found = [name for name in names if os.path.lexists(out / name)]
-    found += [path.name for pattern in (JOURNALS, JUNIT) for path in sorted(out.glob(pattern))]
+    found += [path.name for pattern in (JOURNALS, JUNIT, *OTHER_REPORTS) for path in sorted(out.glob(pattern))]
     return found[0] if found else ""
 
 

@@ -101,6 +101,9 @@ class HostPlan:
     groups: tuple[str, ...] = ()
     """Groups of the inventory that it is in, for waivers."""
 
+    place: str = ""
+    """Where the inventory names it, ``path:line``; empty: not known."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:

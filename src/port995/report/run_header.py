@@ -14,7 +14,7 @@ from ..probe.codec import CodecError, decode
 from ..probe.model import Target
 
 RUN_SCHEMA = "port995/run/1"
-ADDED: dict[str, Any] = {"dns": None, "crl_sources": [], "crls_sha256": "", "inputs": {}}
+ADDED: dict[str, Any] = {"dns": None, "crl_sources": [], "crls_sha256": "", "inputs": {}, "inventory": ""}
 """Fields that older headers lack, and what their absence means."""
 
 HOST_ADDED: tuple[str, ...] = ("domains", "groups")
@@ -111,6 +111,9 @@ class RunHeader:
     inputs: dict[str, InputFile] = dataclasses.field(default_factory=dict)
     """What else the user gave, by the file's name in the run folder (``waivers.yml``)."""
 
+    inventory: str = ""
+    """The inventory file (or the first one), as seen from where the run was started; empty: targets were typed."""
+
     schema: str = RUN_SCHEMA
 
 
@@ -121,7 +124,7 @@ def header_to_json(header: RunHeader) -> dict[str, Any]:
     ordered = {"schema": data.pop("schema"), **data}
     for plan, host in zip(ordered["plan"], header.plan, strict=True):
         plan["intent"] = None if host.intent is None else host.intent.value
-        for key in HOST_ADDED:
+        for key in (*HOST_ADDED, "place"):
             if not plan[key]:
                 del plan[key]
     if header.dns is None:
@@ -129,8 +132,9 @@ def header_to_json(header: RunHeader) -> dict[str, Any]:
         del ordered["dns"]
     if not header.crls_sha256:
         del ordered["crl_sources"], ordered["crls_sha256"]
-    if not header.inputs:
-        del ordered["inputs"]
+    for key in ("inputs", "inventory"):
+        if not ordered[key]:
+            del ordered[key]
     listed: dict[str, Any] = _lists(ordered)
     return listed
 
@@ -175,6 +179,7 @@ def header_from_json(data: object) -> RunHeader:
         dns=None if fields.get("dns") is None else _dns(fields["dns"]),
         crl_sources=_texts(fields["crl_sources"], "crl_sources"),
         crls_sha256=_text(fields["crls_sha256"], "crls_sha256"),
+        inventory=_text(fields["inventory"], "inventory"),
         inputs={name: _input(name, item) for name, item in _object(fields["inputs"], "inputs").items()},
     )
     names = [host.name for host in header.plan]
@@ -190,7 +195,7 @@ def _lists(value: Any) -> Any:
 
 
 def _host_plan(data: object, where: str) -> HostPlan:
-    fields = {**{key: [] for key in HOST_ADDED}, **_object(data, where)}
+    fields = {**{key: [] for key in HOST_ADDED}, "place": "", **_object(data, where)}
     _exactly(fields, {field.name for field in dataclasses.fields(HostPlan)}, where)
     intent, excluded = fields["intent"], fields["excluded"]
     known = [one.value for one in Intent]
@@ -204,7 +209,15 @@ def _host_plan(data: object, where: str) -> HostPlan:
         _texts_by_name(fields["variables"], f"{where}.variables"),
         _texts(fields["domains"], f"{where}.domains"),
         _texts(fields["groups"], f"{where}.groups"),
+        _place(fields["place"], f"{where}.place"),
     )
+
+
+def _place(value: object, where: str) -> str:
+    text = _text(value, where)
+    if text and not re.fullmatch(r".+:[1-9][0-9]{0,8}", text, re.DOTALL):
+        raise HeaderError(f"{where} is {text!a:.60}, path:line is expected")
+    return text
 
 
 def _dns(data: object) -> DnsPlan:
