@@ -26,6 +26,7 @@ javac default-jdk-headless
 debootstrap debootstrap
 systemd-nspawn systemd-container
 ssh openssh-client
+promtool prometheus
 TOOLS
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
@@ -52,7 +53,7 @@ if command -v systemctl >/dev/null; then
     for package in $missing; do
         case $package in
         dovecot-pop3d) systemctl disable --quiet dovecot.service dovecot.socket ;;
-        stunnel4 | fail2ban | nftables | knot | unbound) systemctl disable --quiet "$package.service" ;;
+        stunnel4 | fail2ban | prometheus | nftables | knot | unbound) systemctl disable --quiet "$package.service" ;;
         esac 2>/dev/null
     done
 fi
