@@ -12,6 +12,7 @@ import typer
 
 from .command.audit import audit
 from .command.baseline import baseline
+from .command.bundle import bundle, verify
 from .command.clients import clients
 from .command.ending import show_tracebacks
 from .command.judge import judge
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (audit, scan, judge, gate, baseline, checks, profiles, clients):
+for command in (audit, scan, judge, gate, baseline, bundle, verify, checks, profiles, clients):
     app.command()(command)
 app.command(context_settings={"allow_interspersed_args": False})(lab)
 

@@ -31,6 +31,7 @@ from ..report.terminal import render
 from . import credentials as logging_in
 from . import options as given
 from .ansible_inventory import InventoryError, problems_of, read_inventory
+from .bundle import bundled, signing_key
 from .ending import guarded, say, stop
 from .progress import progress
 from .sink import Sink
@@ -125,6 +126,14 @@ def audit(
         typer.Option("--out", help="Folder of the run; else a new one in port995-runs.", rich_help_panel=REPORTS),
     ] = None,
     formats: given.Formats = None,
+    bundle: Annotated[
+        Optional[Path],
+        typer.Option("--bundle", help="Also make the evidence, a folder of this name.", rich_help_panel=REPORTS),
+    ] = None,
+    sign_key: Annotated[
+        Optional[Path],
+        typer.Option("--sign-key", help="OpenSSH Ed25519 key that signs it.", rich_help_panel=REPORTS),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON instead of the table.", rich_help_panel=REPORTS)
     ] = False,
@@ -144,6 +153,11 @@ def audit(
     except RequestError as error:
         stop(Exit.USAGE, str(error))
     wanted = given.chosen_formats(formats)
+    if sign_key is not None and bundle is None:
+        stop(Exit.USAGE, "--sign-key signs the evidence: name it with --bundle")
+    if bundle is not None and bundle.exists():
+        stop(Exit.USAGE, f"--bundle: {bundle} is there already: name another folder")
+    key = signing_key(sign_key)
     rules = given.rules_of(fail_on, gate_checks, min_coverage, max_waived, max_age)
     logins = logging_in.logins_given(credentials, ca_file, allow_dele, auth_unverified, os.environ)
     paced = given.pace_of(pace)
@@ -204,6 +218,8 @@ def audit(
         stop(Exit.CANNOT_VOUCH, str(error))
     if not quiet:
         _tell(run, conclusion, as_json)
+    if bundle is not None:
+        bundled(run.path, bundle, key, quiet=quiet or as_json)
     return int(conclusion.gate.exit)
 
 

@@ -29,6 +29,7 @@ from ..probe.options import ASKING
 from ..probe.version import __version__
 from ..report.run_header import InputFile, RunHeader, VantagePlan
 from .given_files import GivenFile, read_given
+from .origin import origin
 from .run_folder import RunError, RunFolder, create_run
 
 __all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "profile_of", "questions_of"]
@@ -129,6 +130,7 @@ def begin(
         crls.sha256,
         {one.name: InputFile(one.source, hashlib.sha256(one.data).hexdigest()) for one in given},
         request.inventory,
+        origin(),
     )
     out = request.out or DEFAULT_PARENT / f"{started.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
     inputs = {one.name: one.data for one in given}

@@ -94,7 +94,8 @@ def conclude(
         observations=observations,
         profile=profile,
         anchors=anchors,
-        at=at if at is not None else datetime.datetime.now(datetime.UTC),
+        # Whole seconds, as reports write it: judged again at what they say, it is judged at the same moment.
+        at=(at if at is not None else datetime.datetime.now(datetime.UTC)).replace(microsecond=0),
         partial=header.partial,
         problems=problems,
         expected={vantage.name: vantage.sources for vantage in header.vantages} or None,

@@ -14,7 +14,7 @@ from ..probe.codec import CodecError, decode
 from ..probe.model import Target
 
 RUN_SCHEMA = "port995/run/1"
-ADDED: dict[str, Any] = {"dns": None, "crl_sources": [], "crls_sha256": "", "inputs": {}, "inventory": ""}
+ADDED: dict[str, Any] = {"dns": None, "crl_sources": [], "crls_sha256": "", "inputs": {}, "inventory": "", "origin": {}}
 """Fields that older headers lack, and what their absence means."""
 
 HOST_ADDED: tuple[str, ...] = ("domains", "groups")
@@ -114,6 +114,9 @@ class RunHeader:
     inventory: str = ""
     """The inventory file (or the first one), as seen from where the run was started; empty: targets were typed."""
 
+    origin: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Who started it, where, in which job, and how the clock stood, as that machine told."""
+
     schema: str = RUN_SCHEMA
 
 
@@ -132,7 +135,7 @@ def header_to_json(header: RunHeader) -> dict[str, Any]:
         del ordered["dns"]
     if not header.crls_sha256:
         del ordered["crl_sources"], ordered["crls_sha256"]
-    for key in ("inputs", "inventory"):
+    for key in ("inputs", "inventory", "origin"):
         if not ordered[key]:
             del ordered[key]
     listed: dict[str, Any] = _lists(ordered)
@@ -179,6 +182,7 @@ def header_from_json(data: object) -> RunHeader:
         dns=None if fields.get("dns") is None else _dns(fields["dns"]),
         crl_sources=_texts(fields["crl_sources"], "crl_sources"),
         crls_sha256=_text(fields["crls_sha256"], "crls_sha256"),
+        origin=_texts_by_name(fields["origin"], "origin"),
         inventory=_text(fields["inventory"], "inventory"),
         inputs={name: _input(name, item) for name, item in _object(fields["inputs"], "inputs").items()},
     )
