@@ -28,16 +28,16 @@ def write(told: Told) -> dict[str, bytes]:
     lines = [
         f"## POP3S: {word} (exit {gate.exit.value})",
         "",
-        f"**{_text(str(judgement.coverage))}**",
+        f"**{plain(str(judgement.coverage))}**",
         "",
-        f"Profile {_text(judgement.profile_id)}, run {told.header.run_id}, judged {_text(judgement.at)}.",
+        f"Profile {plain(judgement.profile_id)}, run {told.header.run_id}, judged {plain(judgement.at)}.",
         "",
         "| " + " | ".join(tally(judgement.results)) + " |",
         "| " + " | ".join("---:" for _status in tally(judgement.results)) + " |",
         "| " + " | ".join(str(count) for count in tally(judgement.results).values()) + " |",
     ]
     if gate.reasons:
-        lines += ["", "### Why", "", *(f"- {_text(reason)}" for reason in gate.reasons)]
+        lines += ["", "### Why", "", *(f"- {plain(reason)}" for reason in gate.reasons)]
     order = tuple(Severity)
     fails = [one for one in judgement.results if one.status is Status.FAIL and one.baseline != KNOWN]
     fails.sort(key=lambda one: (order.index(one.severity), one.host or "", one.endpoint or "", one.check_id))
@@ -62,7 +62,7 @@ def _table(heading: str, results: Sequence[Result], room: int) -> list[str]:
     for result in results:
         where = " ".join(filter(None, (result.host or "fleet", result.endpoint)))
         cells = (result.severity.value, result.check_id, where, f"{result.title}: {result.message}")
-        row = f"| {' | '.join(_text(one) for one in cells)} |"
+        row = f"| {' | '.join(plain(one) for one in cells)} |"
         room -= len(row.encode()) + 1
         if room < 0:
             break
@@ -72,7 +72,7 @@ def _table(heading: str, results: Sequence[Result], room: int) -> list[str]:
     return [*head, *rows, *more] if rows else ["", f"### {heading}: {len(results)} (see report.json)"]
 
 
-def _text(text: str) -> str:
+def plain(text: str) -> str:
     """Text in which nothing is Markdown, HTML, a mention or a link, and nothing ends a cell."""
     return _SPECIAL.sub(r"\\\1", html.escape(visible(text, CELL), quote=False)).replace("www.", "www&#46;")
 
