@@ -252,3 +252,37 @@ def test_a_full_disk_leaves_no_half_bundle(made: Made, tmp_path: Path) -> None:
     done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 4, done
     assert "can't be written" in done.stderr and done.stdout == ""
+
+
+SECRETS = ("lab.port995.example", "127.0.95.", "root", "ops@example.org", "CN=")
+
+
+def test_a_copy_for_others_names_nobody_and_counts_the_same(made: Made, tmp_path: Path) -> None:
+    done = port995("bundle", made.bundle, "--share", "--out", tmp_path / "shared", "--sign-key", made.key)
+    assert done.code == 0, done
+    texts = [path.read_text() for path in (tmp_path / "shared").iterdir() if not path.name.startswith("SHA256SUMS")]
+    assert any(secret in (made.bundle / "report.json").read_text() for secret in SECRETS)
+    for text in texts:
+        for secret in SECRETS:
+            assert secret not in text, secret
+    original, shared = (json.loads((folder / "report.json").read_text()) for folder in (made.bundle, tmp_path / "shared"))
+    assert (shared["counts"], shared["coverage"]["equation"]) == (original["counts"], original["coverage"]["equation"])
+    assert [one["status"] for one in shared["results"]] == [one["status"] for one in original["results"]]
+    index = json.loads((tmp_path / "shared" / "bundle.json").read_text())
+    sums = hashlib.sha256((made.bundle / "SHA256SUMS").read_bytes()).hexdigest()
+    assert index["redaction"]["original_sums_sha256"] == sums
+    assert "journal-controller.jsonl" in index["redaction"]["removed"]
+    done = verified(tmp_path / "shared", "--signers", made.key.with_suffix(".pub"))
+    assert done.code == 0 and "it can't be judged again" in done.out
+    data = json.loads((tmp_path / "shared" / "report.json").read_text())
+    data["counts"]["fail"] = 0
+    (tmp_path / "shared" / "report.json").write_text(json.dumps(data))
+    assert verified(tmp_path / "shared").code == 4
+
+
+def test_only_a_whole_bundle_is_shared(made: Made, tmp_path: Path) -> None:
+    bundle = copied(made, tmp_path)
+    (bundle / "more.txt").write_text("x")
+    assert port995("bundle", bundle, "--share", "--out", tmp_path / "shared").code == 4
+    assert port995("bundle", made.bundle, "--share", "--redact", "all", "--out", tmp_path / "shared").code == 2
+    assert not (tmp_path / "shared").exists()

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..evidence.bundle import SUMS, BundleError, make_bundle, record_custody
 from ..evidence.run_folder import RunError
+from ..evidence.share import POLICIES, share
 from ..evidence.sshsig import SignatureError, load_private_key, read_signers
 from ..evidence.verify import verify_bundle
 from ..policy.model import Exit
@@ -29,16 +30,33 @@ SignKey = Annotated[
 
 @guarded
 def bundle(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run; with --share of a bundle.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to make.")],
     sign_key: SignKey = None,
+    shared: Annotated[
+        bool, typer.Option("--share", help="Make a copy of a bundle for others, without what --redact names.")
+    ] = False,
+    redact: Annotated[
+        str, typer.Option("--redact", help=f"What the copy lacks: {', '.join(POLICIES)}.")
+    ] = ",".join(POLICIES),
 ) -> int:
     """Make the evidence of a run: a folder with everything the judgement rests on, hashes over it, and a signature.
 
     It is checked by `sha256sum -c SHA256SUMS` and `ssh-keygen -Y verify -n port995`, or by `port995 verify`, which
     judges again too. The same run gives the same bytes.
     """
-    bundled(run, out, signing_key(sign_key))
+    key = signing_key(sign_key)
+    if not shared:
+        bundled(run, out, key)
+        return int(Exit.PASSED)
+    try:
+        found = verify_bundle(run, None)
+        if not found.sound:
+            stop(Exit.CANNOT_VOUCH, f"{run}: {found.problems[0]}: only a whole bundle can be shared")
+        count = share(run, out, key, [word.strip() for word in redact.split(",") if word.strip()])
+    except RunError as error:
+        stop(Exit.USAGE, str(error))
+    say(f"redacted copy: {visible(str(out))} ({count} files, {'signed' if key is not None else 'not signed'})")
     return int(Exit.PASSED)
 
 
