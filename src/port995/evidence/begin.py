@@ -67,7 +67,6 @@ class RunRequest:
     """Whom to ask about DNS records; ``None``: nobody."""
     crl_files: tuple[Path, ...] = ()
     """Revocation lists, PEM or DER."""
-
     inputs: tuple[GivenFile, ...] = ()
     """What else the judgement rests on; read and checked by whoever asks."""
 
@@ -79,6 +78,9 @@ class RunRequest:
 
     inventory: str = ""
     """The inventory file, for reports; empty: targets were typed."""
+
+    vantage_hosts: tuple[str, ...] = ()
+    """Inventory hosts that look and are not looked at: no part of the population."""
 
 
 def begin(
@@ -131,6 +133,7 @@ def begin(
         {one.name: InputFile(one.source, hashlib.sha256(one.data).hexdigest()) for one in given},
         request.inventory,
         origin(),
+        request.vantage_hosts,
     )
     out = request.out or DEFAULT_PARENT / f"{started.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
     inputs = {one.name: one.data for one in given}
