@@ -10,6 +10,7 @@ from .model import View, Views
 from .reach import OPEN, UNTOLD, port_seen
 from .subject import Endpoint
 
+
 def views_of(host: str, endpoint: Endpoint) -> Views:
     """All looks at the TLS port of an endpoint, in its order."""
     views = tuple(_view(seen) for seen in endpoint.sessions)
