@@ -67,6 +67,7 @@ class RunRequest:
     """Whom to ask about DNS records; ``None``: nobody."""
     crl_files: tuple[Path, ...] = ()
     """Revocation lists, PEM or DER."""
+
     inputs: tuple[GivenFile, ...] = ()
     """What else the judgement rests on; read and checked by whoever asks."""
 
