@@ -889,7 +889,7 @@ LOOKING_FROM = (
         "    return not set(declared) & set(DECLARE_A_SERVICE)",
         "    return True",
         "a server that looks too is not audited",
-        ("tests/unit/policy/test_vantages.py", "tests/integration/playbook/test_vantage_group.py"),
+        ("tests/unit/policy/test_vantages.py",),
     ),
     Mutant(
         "a-member-takes-the-settings-of-all",
@@ -899,14 +899,6 @@ LOOKING_FROM = (
         "the settings of a vantage that stands first hold for the run unseen",
         ("tests/integration/playbook/test_vantage_group.py",),
     ),
-    Mutant(
-        "one-witness-is-enough",
-        "src/port995/policy/reach.py",
-        "WITNESSES = 2",
-        "WITNESSES = 1",
-        "a port that one source was banned from is closed",
-        ("tests/integration/vantages/test_truth_table.py",),
-    ),
-)  # fmt: skip
+)
 
 MUTANTS = (*LOOKING_FROM, *SEEING, *JUDGING, *BELIEVING, *TELLING, *CERTIFYING, *LOGGING_IN, *PLAYBOOK, *DNS, *ACTING)
