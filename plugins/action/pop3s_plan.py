@@ -35,6 +35,16 @@ try:
     )
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.libraries import LibraryMissing
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.model import HostPlan
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.vantages import (
+        GROUP,
+        SIDE,
+        SOURCES,
+        Place,
+        VantageError,
+        all_places,
+        is_vantage_only,
+        member,
+    )
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.codec import to_json
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.credentials import (
         CredentialsError,
@@ -132,20 +142,20 @@ class ActionModule(ActionBase):
             }
         )
         self._require_one_run(task_vars or {})
+        vantages = self._places(task_vars or {}, given["vantages"])
         plan: list[HostPlan] = []
         targets: list[Target] = []
-        for host, wanted in self._population(task_vars or {}, given["same_for_all"]):
+        vantage_hosts: list[str] = []
+        for host, wanted in self._population(task_vars or {}, given["same_for_all"], vantage_hosts):
             plan.append(host)
             targets += wanted
         if not plan:
-            raise AnsibleActionFail("The inventory holds no hosts, so there is nothing to audit. Check -i.")
+            but = f" but vantages ({', '.join(vantage_hosts)})" if vantage_hosts else ""
+            raise AnsibleActionFail(f"The inventory holds no hosts{but}, so there is nothing to audit. Check -i.")
         sources = _sources(task_vars or {})
         where = places(sources, [host.name for host in plan])
         plan = [dataclasses.replace(host, place=where.get(host.name, "")) for host in plan]
         merged, notes = _with_logins(*merge_targets(targets), given["credentials"], given["allow_dele"])
-        names = [vantage["name"] for vantage in given["vantages"]]
-        if not names or len(set(names)) != len(names):
-            raise AnsibleActionFail("vantages: give at least one, each with a name of its own.")
         try:
             dns = _dns(given)
         except ResolverError as problem:
@@ -155,7 +165,7 @@ class ActionModule(ActionBase):
             given["profile"],
             given["checks"],
             Path(given["ca_file"]) if given["ca_file"] else None,
-            tuple(VantagePlan(one["name"], one["side"], tuple(one["source_addresses"])) for one in given["vantages"]),
+            tuple(VantagePlan(one.name, one.side, one.sources) for one in vantages),
             _command(task_vars or {}),
             given["partial"],
             given["deadline"],
@@ -164,6 +174,7 @@ class ActionModule(ActionBase):
             waivers=Path(given["waivers"]) if given["waivers"] else None,
             baseline=Path(given["baseline"]) if given["baseline"] else None,
             inventory=shown_path(sources[0]) if sources else "",
+            vantage_hosts=tuple(vantage_hosts),
         )
         try:
             questions = questions_of(
@@ -182,7 +193,9 @@ class ActionModule(ActionBase):
             targets=[_arguments(one) for one in merged],
             depth=given["depth"] if questions or given["depth"] != "gate" else "session",
             questions=[to_json(question) for question in questions],
-            journals={name: str(out / run.journal_path(name).name) for name in names},
+            vantages=[_look_from(one) for one in vantages],
+            vantage_hosts=vantage_hosts,
+            journals={one.name: str(out / run.journal_path(one.name).name) for one in vantages},
             counts={
                 "hosts": len(plan),
                 "excluded": sum(host.excluded is not None for host in plan),
@@ -211,20 +224,58 @@ class ActionModule(ActionBase):
                 " play; audit_concurrency sets how many endpoints are looked at together."
             )
 
+    def _places(self, task_vars: Mapping[str, Any], given: list[dict[str, Any]]) -> tuple[Place, ...]:
+        """Who looks: the vantages that were given, and the members of the group, whatever --limit says.
+
+        :raises AnsibleActionFail: one of them can't be used
+        """
+        named = [Place(one["name"], one["side"], tuple(one["source_addresses"]), one["host"]) for one in given]
+        taken = {place.host for place in named}
+        members = []
+        try:
+            for name in _members(task_vars):
+                if name not in taken:
+                    members.append(member(name, self._of_vantage(task_vars["hostvars"], name)))
+            return all_places(named, members)
+        except VantageError as problem:
+            raise AnsibleActionFail(f"Nothing was probed: {problem}") from problem
+
+    def _of_vantage(self, hostvars: Any, name: str) -> dict[str, object]:
+        """What a member of the group says of itself as a vantage.
+
+        :raises VantageError: it can't be read
+        """
+        found = {}
+        for variable in (SIDE, SOURCES):
+            try:
+                own = hostvars[name]
+                if variable in own:
+                    found[variable] = plain(own[variable])
+            except Exception as error:  # noqa: BLE001 - whatever a host's variables raise
+                raise VantageError(f"{variable} of {name!a} can't be read: {_words(error)}") from error
+        return found
+
     def _population(
-        self, task_vars: Mapping[str, Any], same: list[str]
+        self, task_vars: Mapping[str, Any], same: list[str], vantage_hosts: list[str]
     ) -> Iterator[tuple[HostPlan, tuple[Target, ...]]]:
-        """Every host of the inventory; those that the play leaves out are excluded and have no targets.
+        """Every host of the inventory that is no vantage alone; those that the play leaves out are excluded and have no
+        targets.
 
         :param same: variables that every host must have alike
+        :param vantage_hosts: takes the names of those that are vantages and nothing else
         :raises AnsibleActionFail: a host has one of them another way than the first
         """
         hostvars = task_vars["hostvars"]
         playing = set(task_vars.get("ansible_play_hosts_all", ()))
+        members = set(_members(task_vars))
         first: tuple[str, dict[str, str]] | None = None
         for name in dict.fromkeys(str(host) for host in task_vars["groups"]["all"]):
+            only_looks = name in members and _is_vantage_only(hostvars, name)
+            if only_looks:
+                vantage_hosts.append(name)
             if name not in playing:
-                yield HostPlan(name, None, (), "outside of the play or of --limit"), ()
+                if not only_looks:
+                    yield HostPlan(name, None, (), "outside of the play or of --limit"), ()
                 continue
             settings = _settings(hostvars, name, same)
             first = first or (name, settings)
@@ -236,6 +287,9 @@ class ActionModule(ActionBase):
                         f"Nothing was probed: {variable} is {mine} for {first[0]} and {theirs} for {name}, and"
                         " a run has it once. Set it for all hosts (group_vars/all), or with -e."
                     )
+            if only_looks:
+                # Its settings count before that: Ansible takes those of the play's first host, whatever that one is.
+                continue
             variables, problems, blind = self._variables(hostvars, name)
             host, wanted = plan_host(name, variables)
             # What could not be read may be the address: probing another one would tell about somebody else.
@@ -258,6 +312,25 @@ class ActionModule(ActionBase):
                 problems.append(f"{variable}: {_words(error)}")
                 blind = blind or variable not in SHOWN_ONLY
         return variables, problems, blind
+
+
+def _members(task_vars: Mapping[str, Any]) -> list[str]:
+    """The hosts of the group of vantages, each once."""
+    return list(dict.fromkeys(str(host) for host in task_vars["groups"].get(GROUP, ())))
+
+
+def _is_vantage_only(hostvars: Any, name: str) -> bool:
+    """Whether a member of the group is no server; one whose variables can't be read may be one."""
+    try:
+        return is_vantage_only(set(hostvars[name]))
+    except Exception:  # noqa: BLE001 - the host's own problem; `_variables` tells it
+        return False
+
+
+def _look_from(place: Place) -> dict[str, Any]:
+    """A vantage as the role goes through them."""
+    told = {"name": place.name, "side": place.side, "source_addresses": list(place.sources)}
+    return told if place.host is None else {**told, "host": place.host}
 
 
 def _dns(given: Mapping[str, Any]) -> DnsPlan | None:

@@ -65,6 +65,12 @@ options:
   nmap:
     description: Path of C(nmap), where it is not on E(PATH).
     type: path
+  xml:
+    description:
+      - File that keeps Nmap's own XML, on the machine where Nmap runs; one that is there is written over. Bring it home
+        with M(ansible.builtin.fetch), and judge it with C(port995 judge).
+      - It is written in check mode too, and also where Nmap was stopped; what it holds then says that it is not whole.
+    type: path
   max_hosts:
     description: Hosts that are returned at most. All of them are counted.
     type: int
@@ -101,6 +107,21 @@ EXAMPLES = r"""
 - name: Every one was told of
   ansible.builtin.assert:
     that: nmap.complete and not nmap.unresolved and not nmap.unreported
+
+# In a play over the group pop3s_vantages; afterwards: port995 judge nmap-*.xml --target mail.example.org
+- name: Let Nmap look from each vantage
+  port995.pop3s.nmap_info:
+    targets: [mail.example.org]
+    ports: 110,995
+    skip_discovery: true
+    xml: ~/port995-nmap.xml
+  register: nmap
+
+- name: Bring home what it wrote
+  ansible.builtin.fetch:
+    src: "{{ nmap.xml }}"
+    dest: nmap-{{ inventory_hostname }}.xml
+    flat: true
 """
 
 RETURN = r"""
@@ -170,6 +191,11 @@ hosts:
       description: Ports that Nmap tells together, with C(state), C(count), C(reasons).
       type: list
       elements: dict
+xml:
+  description: O(xml), where it was given.
+  returned: success
+  type: str
+  sample: /root/port995-nmap.xml
 seconds:
   description: How long it took.
   returned: success
@@ -202,6 +228,7 @@ def argument_spec():
         scan_type=dict(type="str", choices=["auto", "connect", "syn"], default="auto"),
         time_limit=dict(type="float"),
         nmap=dict(type="path"),
+        xml=dict(type="path"),
         max_hosts=dict(type="int", default=1000),
     )
 
@@ -253,11 +280,13 @@ def main():
 
     try:
         check_request(request)
-        result = run_nmap(request, keep, binary=find_nmap(params["nmap"]))
+        result = run_nmap(request, keep, binary=find_nmap(params["nmap"]), xml_to=params["xml"])
     except NmapError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="A temporary file can't be written: %s. Free some space." % error)
+        module.fail_json(
+            msg="A file can't be written: %s. Free some space, or give another xml, in a folder that is there." % error
+        )
     run = result.run
     module.exit_json(
         changed=False,
@@ -271,6 +300,7 @@ def main():
         unreported=list(result.unreported),
         hosts_told=run.hosts_read,
         hosts=rows,
+        xml=params["xml"],
         seconds=result.seconds,
     )
 

@@ -53,6 +53,11 @@ options:
   vantages:
     description:
       - Places that will look. Each owes an observation of every target, and is missed when it gives none.
+      - The members of the inventory group C(pop3s_vantages) look too, after these, whatever C(--limit) says. Each has
+        the variable C(pop3s_vantage_side), V(inside) or V(outside), and may have C(pop3s_vantage_source_addresses). In
+        place of a member stands the entry here that has it as its O(vantages[].host).
+      - A member that has none of the variables C(pop3s_intent), C(pop3s_address), C(pop3s_server_name),
+        C(pop3s_endpoints) and C(pop3s_domain) is no server, and no part of the population.
     type: list
     elements: dict
     default: [{name: controller}]
@@ -200,6 +205,17 @@ questions:
   returned: success
   type: list
   elements: dict
+vantages:
+  description: Who looks, those of the group C(pop3s_vantages) included, as O(vantages) takes them.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{name: probe.example.org, side: outside, source_addresses: [], host: probe.example.org}]
+vantage_hosts:
+  description: Hosts of the inventory that look and are not looked at, so that they are no part of the population.
+  returned: success
+  type: list
+  elements: str
 journals:
   description: Vantage to the file where its journal belongs.
   returned: success

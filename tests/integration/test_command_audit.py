@@ -178,6 +178,23 @@ def test_a_host_left_out_is_told_and_stops_all_but_a_partial_run(tmp_path: Path)
     assert nobody.code == 3, nobody
 
 
+def test_vantages_of_an_inventory_are_told_and_not_audited(tmp_path: Path) -> None:
+    """A server in the group is audited; so is one whose intent is in a template that only a playbook can fill."""
+    (tmp_path / "hosts.yml").write_text(
+        "all: {hosts: {plain: {pop3s_intent: closed, pop3s_address: 127.0.0.1, "
+        f"pop3s_port: {closed_port()}, pop3_port: {closed_port()}}}}}}}\n"
+        "pop3s_vantages: {hosts: {probe: {pop3s_vantage_side: outside}}, children: {more: {hosts: {"
+        "odd: {pop3s_intent: '{{ x }}'}, other: {}}}}}\n"
+    )
+    run = port995("audit", "-i", tmp_path / "hosts.yml", "--out", tmp_path / "out", *SOURCES, *QUICK)
+    assert run.code == 3, run
+    assert "vantages only, not audited: probe, other" in run.err
+    assert "vantages only, no part of the inventory: probe, other" in run.out
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert report["vantage_hosts"] == ["probe", "other"]
+    assert {one["name"]: one["status"] for one in report["hosts"]} == {"odd": "error", "plain": "pass"}
+
+
 def test_what_a_hostile_server_says_does_nothing_to_the_terminal(tmp_path: Path) -> None:
     with listener(b"+OK \x1b]0;owned\x07\x1b[2J\r\n", holds=False) as server:
         run = port995("audit", server.target, "--pop3-port", server.port, "--out", tmp_path / "out", *QUICK)

@@ -866,4 +866,39 @@ ACTING = (
     ),
 )  # fmt: skip
 
-MUTANTS = (*SEEING, *JUDGING, *BELIEVING, *TELLING, *CERTIFYING, *LOGGING_IN, *PLAYBOOK, *DNS, *ACTING)
+LOOKING_FROM = (
+    Mutant(
+        "any-journal-pays-any-debt",
+        "src/port995/evidence/run_folder.py",
+        "            if seen.vantage.name != vantage.name:",
+        "            if False:",
+        "a machine that others rule answers for another vantage",
+        ("tests/unit/evidence/test_conclude.py",),
+    ),
+    Mutant(
+        "a-journal-chooses-its-side",
+        "src/port995/evidence/run_folder.py",
+        "            elif seen.vantage.side != vantage.side:",
+        "            elif False:",
+        "what was seen outside counts as seen inside",
+        ("tests/unit/evidence/test_conclude.py",),
+    ),
+    Mutant(
+        "every-member-only-looks",
+        "src/port995/policy/vantages.py",
+        "    return not set(declared) & set(DECLARE_A_SERVICE)",
+        "    return True",
+        "a server that looks too is not audited",
+        ("tests/unit/policy/test_vantages.py",),
+    ),
+    Mutant(
+        "a-member-takes-the-settings-of-all",
+        "plugins/action/pop3s_plan.py",
+        "            if name not in playing:\n                if not only_looks:",
+        "            if only_looks or name not in playing:\n                if not only_looks:",
+        "the settings of a vantage that stands first hold for the run unseen",
+        ("tests/integration/playbook/test_vantage_group.py",),
+    ),
+)
+
+MUTANTS = (*LOOKING_FROM, *SEEING, *JUDGING, *BELIEVING, *TELLING, *CERTIFYING, *LOGGING_IN, *PLAYBOOK, *DNS, *ACTING)

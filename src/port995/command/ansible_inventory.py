@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -11,6 +12,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from ..policy.vantages import GROUP, is_vantage_only
 
 TIMEOUT = 300
 """Seconds; an inventory plugin may ask a cloud."""
@@ -23,8 +26,19 @@ class InventoryError(ValueError):
     """An inventory that can't be used: why, and what to do next."""
 
 
-def read_inventory(path: Path) -> dict[str, dict[str, Any]]:
-    """Host name -> variables of every host, in the inventory's order.
+@dataclasses.dataclass(frozen=True)
+class Inventory:
+    """What an inventory holds."""
+
+    hosts: dict[str, dict[str, Any]]
+    """Host name -> variables of every host that is no vantage alone, in the inventory's order."""
+
+    vantage_hosts: tuple[str, ...]
+    """Hosts that look in a playbook, and are not looked at."""
+
+
+def read_inventory(path: Path) -> Inventory:
+    """Read an inventory.
 
     A variable that holds a template is left as it is; only a playbook can fill it.
 
@@ -54,8 +68,9 @@ def read_inventory(path: Path) -> dict[str, dict[str, Any]]:
         hosts = _hosts(json.loads(run.stdout))
     except ValueError as error:
         raise InventoryError(f"{command} printed no JSON for {path}: {error}") from error
-    if not hosts:
-        raise InventoryError(f"{path} holds no hosts: nothing would be audited{f' ({said})' if said else ''}")
+    if not hosts.hosts:
+        but = f" but vantages ({', '.join(hosts.vantage_hosts)})" if hosts.vantage_hosts else ""
+        raise InventoryError(f"{path} holds no hosts{but}: nothing would be audited{f' ({said})' if said else ''}")
     return hosts
 
 
@@ -77,14 +92,16 @@ def problems_of(variables: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
     return usable, problems
 
 
-def _hosts(listing: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _hosts(listing: Mapping[str, Any]) -> Inventory:
     variables: Mapping[str, Any] = listing.get("_meta", {}).get("hostvars", {})
     names = dict.fromkeys(variables)
     for group, content in listing.items():
         if group != "_meta" and isinstance(content, dict):
             names.update(dict.fromkeys(content.get("hosts", ())))
     groups = _groups(listing)
-    return {name: {**variables.get(name, {}), "group_names": groups.get(name, [])} for name in names}
+    hosts = {name: {**variables.get(name, {}), "group_names": groups.get(name, [])} for name in names}
+    alone = tuple(name for name, own in hosts.items() if GROUP in own["group_names"] and is_vantage_only(own))
+    return Inventory({name: own for name, own in hosts.items() if name not in alone}, alone)
 
 
 def _groups(listing: Mapping[str, Any]) -> dict[str, list[str]]:

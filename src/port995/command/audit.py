@@ -184,11 +184,12 @@ def audit(
         )
     )
     dns_plan = given.dns_of(dns, domain, resolver, trust_ad, side, resolve_timeout)
+    vantage_hosts: tuple[str, ...] = ()
     if inventory is not None:
         if targets or input_list:
             stop(Exit.USAGE, "give either an inventory (-i) or targets, not both")
         _refuse_options_of_targets(context)
-        plan, aims, notes = _from_inventory(inventory, exclude or [])
+        (plan, aims, notes), vantage_hosts = _from_inventory(inventory, exclude or [])
     else:
         plan, aims, notes = _typed(
             given.typed_targets(targets, input_list, exclude, max_targets, randomize_hosts), intent, port, pop3_port,
@@ -200,7 +201,7 @@ def audit(
     request = RunRequest(
         out, profile, checks, ca_file, (VantagePlan(VANTAGE, side, options.source_addresses),), tuple(sys.argv[1:]),
         partial, deadline, dns_plan, tuple(crl or ()), waivers=waivers, baseline=baseline,
-        inventory=shown_path(inventory) if inventory is not None else "",
+        inventory=shown_path(inventory) if inventory is not None else "", vantage_hosts=vantage_hosts,
     )  # fmt: skip
     try:
         run = begin(request, plan, aims, notes)
@@ -242,14 +243,16 @@ def _refuse_options_of_targets(context: typer.Context) -> None:
             )
 
 
-def _from_inventory(path: Path, exclude: list[str]) -> Population:
+def _from_inventory(path: Path, exclude: list[str]) -> tuple[Population, tuple[str, ...]]:
+    """The population, and the hosts that are vantages only."""
     plan: list[HostPlan] = []
     aims: list[Target] = []
     try:
-        hosts = read_inventory(path)
+        inventory = read_inventory(path)
     except InventoryError as error:
         stop(Exit.USAGE, str(error))
-    unknown = [word for word in exclude if word not in hosts]
+    hosts = inventory.hosts
+    unknown = [word for word in exclude if word not in hosts and word not in inventory.vantage_hosts]
     if unknown:
         stop(Exit.USAGE, f"--exclude {unknown[0]}: {path} has no host of this name; with -i give names of its hosts")
     where = places([path], hosts)
@@ -263,7 +266,11 @@ def _from_inventory(path: Path, exclude: list[str]) -> Population:
         # A variable that could not be read may be the address: the host is in error, and nothing is probed for it.
         aims += wanted if not problems else ()
     merged, notes = merge_targets(aims)
-    return tuple(plan), merged, notes
+    if inventory.vantage_hosts:
+        named = ", ".join(inventory.vantage_hosts)
+        told = f"vantages only, not audited: {named}; this looks from here alone, port995.pop3s.audit from them too"
+        notes = (*notes, told)
+    return (tuple(plan), merged, notes), inventory.vantage_hosts
 
 
 def _typed(

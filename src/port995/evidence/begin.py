@@ -80,6 +80,9 @@ class RunRequest:
     inventory: str = ""
     """The inventory file, for reports; empty: targets were typed."""
 
+    vantage_hosts: tuple[str, ...] = ()
+    """Inventory hosts that look and are not looked at: no part of the population."""
+
 
 def begin(
     request: RunRequest, plan: Sequence[HostPlan], targets: Iterable[Target], notes: Iterable[str] = ()
@@ -131,6 +134,7 @@ def begin(
         {one.name: InputFile(one.source, hashlib.sha256(one.data).hexdigest()) for one in given},
         request.inventory,
         origin(),
+        request.vantage_hosts,
     )
     out = request.out or DEFAULT_PARENT / f"{started.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
     inputs = {one.name: one.data for one in given}

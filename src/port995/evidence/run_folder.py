@@ -87,7 +87,9 @@ class RunFolder:
             except OSError as error:
                 problems.append(f"{path.name} can't be read ({error.strerror or error}): restore it or probe again")
                 continue
-            found += observations
+            own, foreign = self._own(path, observations)
+            found += own
+            problems += [f"{path.name}: {words}" for words in foreign]
             if problem:
                 problems.append(f"{problem.replace(str(path), path.name)}: what stands behind it is lost, probe again")
         if self.header.targets:
@@ -111,6 +113,33 @@ class RunFolder:
         if hashlib.sha256(data).hexdigest() != given.sha256:
             raise RunError(f"{self.path / name} is not what this run was given: restore it, or run the audit again")
         return data
+
+    def _own(self, path: Path, observations: list[Observation]) -> tuple[list[Observation], list[str]]:
+        """Those observations of a journal that its vantage made; a journal may come from a machine that others rule.
+
+        :returns: them, and what the others say of themselves: nobody pays another vantage's debt, or changes sides
+        """
+        planned = {self.journal_path(one.name).name: one for one in self.header.vantages if one.name}
+        if not self.header.vantages:
+            return observations, []
+        vantage = planned.get(path.name)
+        if vantage is None:
+            return [], ["no vantage of the run writes there: remove it; nothing of it is used"]
+        own: list[Observation] = []
+        foreign: dict[str, int] = {}
+        for seen in observations:
+            if seen.vantage.name != vantage.name:
+                words = f"of {seen.vantage.name[:80]!a}, and not of its vantage {vantage.name[:80]!a}"
+            elif seen.vantage.side != vantage.side:
+                words = f"from {seen.vantage.side[:80]!a}, and {vantage.name[:80]!a} is {vantage.side}"
+            else:
+                own.append(seen)
+                continue
+            foreign[words] = foreign.get(words, 0) + 1
+        return own, [
+            f"{count} observations say that they are {words}: they are not used, probe again"
+            for words, count in sorted(foreign.items())
+        ]
 
     @property
     def dns_path(self) -> Path:

@@ -28,6 +28,7 @@ from .profile import CheckSettings, Profile
 from .registry import all_checks
 from .subject import Endpoint, EndpointSubject, Finding, FleetEndpoint, FleetSubject, HostSubject
 from .trust import Anchors
+from .views import views_of
 from .waivers import FAMILY as WAIVERS_FAMILY
 from .waivers import Waivers, apply_waivers
 
@@ -147,6 +148,11 @@ def judge(
         tuple(sorted(results, key=lambda r: (r.host is not None, r.host or "", r.endpoint or "", r.check_id))),
         dict(sorted(dispositions.items())), dict(sorted(host_status.items())), coverage, partial, heap.mistrust,
         expiring_next(seen_of),
+        tuple(
+            views_of(host.name, endpoint)
+            for host in sorted(plan, key=lambda host: host.name) if host.excluded is None
+            for endpoint in endpoints[host.name]
+        ),
     )  # fmt: skip
 
 

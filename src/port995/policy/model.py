@@ -181,6 +181,42 @@ class Expiring:
 
 
 @dataclasses.dataclass(frozen=True)
+class View:
+    """The state of a port as one vantage saw it from one of its addresses."""
+
+    vantage: str
+    side: str
+    source: str | None
+    """Address that it looked from; ``None``: it is not known, or none was used."""
+
+    address: str | None
+    """Address that it looked at; ``None``: the name gave none."""
+
+    family: int | None
+    """4 or 6."""
+
+    state: str
+    """``open``, ``closed``, ``filtered``, or ``untold``."""
+
+    reason: str
+    """Nmap's reason, or why the state can't be told."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Views:
+    """What all vantages saw of one endpoint, side by side."""
+
+    host: str
+    endpoint: str
+    views: tuple[View, ...]
+    missing: tuple[str, ...] = ()
+    """Looks that are owed and not there, in words."""
+
+    differ: str = ""
+    """In which words they differ; empty: all that tell a state tell the same one."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Judgement:
     """The whole verdict over one run."""
 
@@ -208,6 +244,9 @@ class Judgement:
 
     expiring: tuple[Expiring, ...] = ()
     """Certificates that were shown, those that expire first; the list is cut."""
+
+    views: tuple[Views, ...] = ()
+    """Per endpoint of every host that was not excluded, sorted by host and endpoint."""
 
 
 class Exit(enum.IntEnum):

@@ -182,7 +182,8 @@ def _internal(endpoint: Endpoint) -> list[Finding]:
         findings.append(
             _finding(
                 Status.NOT_TESTED,
-                f"{port_seen(seen).words}: declare whether that vantage is inside or outside",
+                f"{port_seen(seen).words}: declare on which side that vantage stands (--side, audit_side,"
+                " pop3s_vantage_side)",
                 "undeclared-side",
             )
         )

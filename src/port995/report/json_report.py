@@ -61,6 +61,8 @@ def to_json(
             }
             for one in judgement.expiring
         ],
+        "vantage_hosts": list(header.vantage_hosts),
+        "views": [dataclasses.asdict(one) for one in judgement.views],
         "results": [_result(result) for result in judgement.results],
     }
     clean: dict[str, Any] = _clean(document)
@@ -180,4 +182,4 @@ def _clean(value: Any) -> Any:
         return without_surrogates(value)
     if isinstance(value, dict):
         return {without_surrogates(key): _clean(item) for key, item in value.items()}
-    return [_clean(item) for item in value] if isinstance(value, list) else value
+    return [_clean(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..policy.baseline import KNOWN
 from ..policy.libraries import LibraryMissing
-from ..policy.model import Disposition, Exit, GateVerdict, Judgement, Result, Severity, Status
+from ..policy.model import Disposition, Exit, GateVerdict, Judgement, Result, Severity, Status, Views
 from .activity import Activity
 from .escape import LINE_LIMIT, MESSAGE_LIMIT, for_junit, paragraph
 from .junit_names import FLEET, UniqueNames, case_name, classname
 from .run_header import RunHeader
+from .side_by_side import agreement, lines_of, worth_showing
 from .tally import VERDICTS, endpoints_by_host, tally, tally_text
 
 _MISSING = ""
@@ -35,6 +36,9 @@ else:
 
 COVERAGE_CHECK = "POP3S-COV-000"
 """The check that says whether a host was assessed: each host has its case."""
+
+PORT_CHECK = "POP3S-PORT-001"
+"""The check whose case tells what each vantage saw of the port."""
 
 MAX_CASES = 5000
 MAX_OCTETS = 5_000_000
@@ -108,8 +112,9 @@ def _suites(judgement: Judgement, gate: GateVerdict, header: RunHeader, activity
     for result in judgement.results:
         (fleet if result.host is None else by_host.setdefault(result.host, [])).append(result)
     number = 1
-    yield _fleet_suite(judgement, gate, fleet, shared, unique)
+    yield _fleet_suite(judgement, gate, header, fleet, shared, unique)
     labels = endpoints_by_host(judgement)
+    views = {(one.host, one.endpoint): one for one in worth_showing(judgement)}
     for host in sorted(by_host):
         about_host = [result for result in by_host[host] if result.endpoint is None]
         if not any(result.check_id == COVERAGE_CHECK for result in about_host):
@@ -120,12 +125,20 @@ def _suites(judgement: Judgement, gate: GateVerdict, header: RunHeader, activity
         properties = {**shared, "endpoints": ", ".join(labels.get(host, ())) or "none"}
         for name, results in groups:
             number += 1
-            cases = [_case(judgement, result, classname(host), unique) for result in results]
+            cases = [
+                _case(judgement, result, classname(host), unique, views.get((host, result.endpoint or "")))
+                for result in results
+            ]
             yield _suite(judgement, name, cases, properties, number, hostname=host)
 
 
 def _fleet_suite(
-    judgement: Judgement, gate: GateVerdict, results: list[Result], shared: dict[str, str], unique: UniqueNames
+    judgement: Judgement,
+    gate: GateVerdict,
+    header: RunHeader,
+    results: list[Result],
+    shared: dict[str, str],
+    unique: UniqueNames,
 ) -> _Suite:
     cases = [_case(judgement, result, FLEET, unique) for result in results]
     told = [for_junit(reason, MESSAGE_LIMIT) for reason in gate.reasons[:REASONS_SHOWN]]
@@ -135,6 +148,8 @@ def _fleet_suite(
     if gate.incomplete and gate.exit is Exit.FAILED:
         verdict += ", and the run is incomplete"
     summary = [verdict, str(judgement.coverage), tally_text(tally(judgement.results))]
+    if header.vantage_hosts:
+        summary.append(for_junit(f"vantages only: {', '.join(header.vantage_hosts)}", MESSAGE_LIMIT))
     case = junit_xml.TestCase(unique.take(FLEET, "gate"), classname=FLEET)
     text = paragraph([*summary, *told])
     if gate.exit is Exit.FAILED:
@@ -146,6 +161,7 @@ def _fleet_suite(
     reasons = ", ".join(f"{for_junit(word, 100)} {count}" for word, count in judgement.coverage.reasons.items())
     properties = {
         **shared,
+        "vantages only": ", ".join(header.vantage_hosts) or "none",
         "equation": str(judgement.coverage),
         "not assessed": reasons or "none",
         "results": tally_text(tally(judgement.results)),
@@ -181,8 +197,13 @@ def _document(suites: list[_Suite]) -> str:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{head}\n{body}\n</testsuites>\n'
 
 
-def _case(judgement: Judgement, result: Result, class_: str, unique: UniqueNames) -> Any:
+def _case(
+    judgement: Judgement, result: Result, class_: str, unique: UniqueNames, views: Views | None = None
+) -> Any:
     case = junit_xml.TestCase(unique.take(class_, case_name(result)), classname=class_)
+    if views is not None and result.check_id == PORT_CHECK:
+        told = [f"views side by side: {agreement(views)}", *lines_of(views)]
+        case.stdout = paragraph([for_junit(line, MESSAGE_LIMIT) for line in told])
     message = for_junit(result.message or result.status.value, MESSAGE_LIMIT)
     text = _text(result)
     status = result.status

@@ -14,7 +14,10 @@ from ..probe.codec import CodecError, decode
 from ..probe.model import Target
 
 RUN_SCHEMA = "port995/run/1"
-ADDED: dict[str, Any] = {"dns": None, "crl_sources": [], "crls_sha256": "", "inputs": {}, "inventory": "", "origin": {}}
+ADDED: dict[str, Any] = {
+    "dns": None, "crl_sources": [], "crls_sha256": "", "inputs": {}, "inventory": "", "origin": {},
+    "vantage_hosts": [],
+}  # fmt: skip
 """Fields that older headers lack, and what their absence means."""
 
 HOST_ADDED: tuple[str, ...] = ("domains", "groups")
@@ -117,6 +120,9 @@ class RunHeader:
     origin: dict[str, str] = dataclasses.field(default_factory=dict)
     """Who started it, where, in which job, and how the clock stood, as that machine told."""
 
+    vantage_hosts: tuple[str, ...] = ()
+    """Inventory hosts that look and are not looked at: no part of the population."""
+
     schema: str = RUN_SCHEMA
 
 
@@ -135,7 +141,7 @@ def header_to_json(header: RunHeader) -> dict[str, Any]:
         del ordered["dns"]
     if not header.crls_sha256:
         del ordered["crl_sources"], ordered["crls_sha256"]
-    for key in ("inputs", "inventory", "origin"):
+    for key in ("inputs", "inventory", "origin", "vantage_hosts"):
         if not ordered[key]:
             del ordered[key]
     listed: dict[str, Any] = _lists(ordered)
@@ -185,10 +191,13 @@ def header_from_json(data: object) -> RunHeader:
         origin=_texts_by_name(fields["origin"], "origin"),
         inventory=_text(fields["inventory"], "inventory"),
         inputs={name: _input(name, item) for name, item in _object(fields["inputs"], "inputs").items()},
+        vantage_hosts=_texts(fields["vantage_hosts"], "vantage_hosts"),
     )
     names = [host.name for host in header.plan]
     if len(set(names)) != len(names):
         raise HeaderError("plan names a host twice")
+    if both := sorted(set(names) & set(header.vantage_hosts)):
+        raise HeaderError(f"{both[0]!a:.60} is in the plan, and said to be a vantage and nothing else")
     return header
 
 

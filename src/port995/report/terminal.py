@@ -15,6 +15,7 @@ from ..policy.model import Disposition, Exit, GateVerdict, Judgement, Result, Se
 from .activity import Activity
 from .escape import MESSAGE_LIMIT, visible
 from .run_header import RunHeader
+from .side_by_side import agreement, lines_of, worth_showing
 from .tally import VERDICTS, days_left, endpoints_by_host, speaking_result, tally, tally_text
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def to_text(
         "  ".join([*(row[column].ljust(widths[column]) for column in columns), row[-1]]).rstrip()
         for row in (HEADINGS, *rows)
     ]
-    return "\n".join([*lines, *_below(judgement, gate, activity)]) + "\n"
+    return "\n".join([*lines, *_below(judgement, gate, header, activity)]) + "\n"
 
 
 def render(
@@ -111,7 +112,9 @@ def _rows(judgement: Judgement, header: RunHeader | None) -> list[tuple[str, ...
     return rows
 
 
-def _below(judgement: Judgement, gate: GateVerdict, activity: Activity | None) -> list[str]:
+def _below(
+    judgement: Judgement, gate: GateVerdict, header: RunHeader | None, activity: Activity | None
+) -> list[str]:
     """Everything under the table."""
     lines = []
     fails = [result for result in judgement.results if result.status is Status.FAIL and result.baseline != KNOWN]
@@ -123,8 +126,13 @@ def _below(judgement: Judgement, gate: GateVerdict, activity: Activity | None) -
             lines.append(f"  ... and {len(fails) - LISTED} more in report.json")
     lines += _accepted(judgement.results)
     lines += _unproven(judgement.results)
+    lines += _side_by_side(judgement)
     lines += _expiring(judgement)
     lines += ["", visible(str(judgement.coverage))]
+    if header is not None and header.vantage_hosts:
+        # Whoever misses a server in the equation finds it here.
+        names = ", ".join(header.vantage_hosts)
+        lines.append(visible(f"vantages only, no part of the inventory: {names}", MESSAGE_LIMIT))
     if judgement.coverage.reasons:
         words = ", ".join(f"{word} {count}" for word, count in judgement.coverage.reasons.items())
         lines.append(f"not assessed: {visible(words, MESSAGE_LIMIT)}")
@@ -174,6 +182,18 @@ def _unproven(results: Iterable[Result]) -> list[str]:
     return lines
 
 
+def _side_by_side(judgement: Judgement) -> list[str]:
+    """What several vantages saw of each port."""
+    shown = worth_showing(judgement)
+    lines = ["", "Views side by side:"] if shown else []
+    for one in shown[:LISTED]:
+        lines.append(visible(f"  {one.host} {one.endpoint}: {agreement(one)}", MESSAGE_LIMIT))
+        lines += [visible(f"    {line}", MESSAGE_LIMIT) for line in lines_of(one)]
+    if len(shown) > LISTED:
+        lines.append(f"  ... and {len(shown) - LISTED} more endpoints in report.json")
+    return lines
+
+
 def _expiring(judgement: Judgement) -> list[str]:
     """The certificates that expire next, one a line."""
     if not judgement.expiring:
@@ -211,7 +231,7 @@ def _render_rich(
         # Text objects: rich reads nothing in them as markup.
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "") if n == 2 else "") for n, cell in enumerate(row)))
     console.print(table)
-    for line in _below(judgement, gate, activity):
+    for line in _below(judgement, gate, header, activity):
         style = ""
         if line.startswith("gate: "):
             style = {Exit.PASSED: "bold green", Exit.FAILED: "bold red"}.get(gate.exit, "bold yellow")

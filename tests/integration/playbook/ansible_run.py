@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,7 @@ def playbook(
     *arguments: str,
     play: object = AUDIT,
     environment: dict[str, str] | None = None,
+    prefix: Sequence[str] = (),
     **extra: object,
 ) -> Played:
     """Run a playbook and wait for it.
@@ -130,11 +132,12 @@ def playbook(
     :param arguments: further options of ansible-playbook
     :param play: name or path of a playbook, or the data of one
     :param environment: further environment variables
+    :param prefix: command that runs it somewhere else, as in a network namespace
     :param extra: extra variables
     """
     command, variables_of_run = prepare(folder, inventory, *arguments, play=play, **extra)
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL, cwd=folder,
+        [*prefix, *command], capture_output=True, text=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL, cwd=folder,
         env={**variables_of_run, **(environment or {})},
     )  # fmt: skip
     return Played(done.returncode, done.stdout + done.stderr, folder / str(extra.get("audit_out") or "out"))

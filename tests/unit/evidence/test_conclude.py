@@ -21,6 +21,7 @@ from port995.evidence.run_folder import RunError, RunFolder, VantagePlan, create
 from port995.policy.gate import GateRules
 from port995.policy.model import Exit, HostPlan, Intent, Severity, Status
 from port995.probe.journal import JournalWriter
+from port995.probe.model import Vantage
 from port995.report import schema
 
 from .runs import (
@@ -133,6 +134,40 @@ def test_a_vantage_whose_journal_is_empty_is_missed(tmp_path: Path) -> None:
 def test_a_journal_of_another_run_never_passes(tmp_path: Path) -> None:
     foreign = [dataclasses.replace(observation, run_id="f" * 32) for observation in all_seen()]
     assert conclude(finished_probe(tmp_path, foreign), at=NOW).gate.exit is Exit.INCOMPLETE
+
+
+@pytest.mark.parametrize(
+    ("claims", "words"),
+    [
+        ({"name": "controller"}, "of 'controller', and not of its vantage 'scanner'"),
+        ({"name": "scanner", "side": "inside"}, "from 'inside', and 'scanner' is outside"),
+    ],
+)
+def test_a_journal_pays_no_other_vantages_debt_and_changes_no_side(
+    claims: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    """A machine that others rule may send what it likes: here all that the controller owes, whose own journal is empty,
+    or its own looks from the other side."""
+    mine = VantagePlan("controller", "undeclared", SOURCES)
+    run = make_run(tmp_path, vantages=(mine, VantagePlan("scanner", "outside", SOURCES)))
+    for name, vantage in (("controller", Vantage("controller")), ("scanner", Vantage(**claims))):
+        with JournalWriter(str(run.journal_path(name))) as journal:
+            for observation in all_seen(vantage=vantage) if name == "scanner" or claims["name"] == "scanner" else ():
+                journal.append(observation)
+    conclusion = conclude(run, at=NOW)
+    assert conclusion.gate.exit is Exit.INCOMPLETE
+    assert any(words in reason and "journal-scanner.jsonl" in reason for reason in conclusion.gate.reasons)
+    assert all(status is Status.UNREACHABLE for status in conclusion.judgement.host_status.values())
+
+
+def test_a_journal_of_a_vantage_that_was_not_asked_is_told_and_not_used(tmp_path: Path) -> None:
+    run = finished_probe(tmp_path)
+    with JournalWriter(str(run.journal_path("stranger"))) as journal:
+        for observation in all_seen(vantage=Vantage("stranger"), tcp=OPEN):
+            journal.append(observation)
+    verdict = conclude(run, at=NOW).gate
+    assert verdict.exit is Exit.INCOMPLETE
+    assert [reason for reason in verdict.reasons if "no vantage of the run writes there" in reason]
 
 
 def test_a_run_without_hosts_never_passes(tmp_path: Path) -> None:
