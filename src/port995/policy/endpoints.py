@@ -12,13 +12,14 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..probe.model import OBSERVATION_SCHEMA, Observation, Target
+from ..probe.scope import OUT_OF_SCOPE
 from .inventory import service_of
 from .nmaps_word import is_nmaps_word, mixed
 from .subject import Endpoint, quoted
 
 SERVICES = ("pop3s", "pop3")
 
-UNTRIED = ("no-route", "family-not-asked", "no-address-in-family")
+UNTRIED = ("no-route", "family-not-asked", "no-address-in-family", OUT_OF_SCOPE)
 """`Observation.not_tested` words that hold for an address whatever the source address."""
 
 

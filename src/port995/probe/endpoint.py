@@ -36,8 +36,9 @@ from .pop3_extras import Extras, ask_ntlm, lists
 from .pop3_login import Desk, ways
 from .proxy_protocol import header
 from .resumption import try_resumption
+from .scope import OUT_OF_SCOPE, WORDS, OutOfScope
 from .stls_injection import try_injection
-from .tcp import NoRoute, TcpStream, connect, ending
+from .tcp import NoRoute, TcpStream, connect, ending, route_source
 from .tls.exchange import Line
 from .tls.interrogation import Heard, Interrogation, answered
 from .tls.small_client import try_renegotiation
@@ -54,6 +55,7 @@ SILENCE_HINT = (
 )
 GOODBYE_SECONDS = 2.0
 """How long to wait, after QUIT, for the peer's own end of TLS."""
+WINDOW_ENDED = WORDS + ": the time that connections may be made in has ended"
 PLAINTEXT_SECONDS = 1.0
 """How long to wait for the rest of a line that is not TLS."""
 
@@ -82,7 +84,7 @@ class Scene:
     context: ssl.SSLContext
     manners: Manners
     interrupted: Callable[[], Optional[str]]
-    """``deadline`` or ``cancelled`` once the run is to end."""
+    """``deadline``, ``cancelled`` or ``out-of-scope`` once the run is to end."""
 
     desk: Optional[Desk] = None
     """Where logins are made; ``None``: none are."""
@@ -117,8 +119,11 @@ async def observe(aim: Aim, service: str, scene: Scene) -> Observation:
         await visit.look()
     except NoRoute as error:
         not_tested, detail = "no-route", str(error)
+    except OutOfScope as error:
+        not_tested, detail = OUT_OF_SCOPE, str(error)
     except asyncio.CancelledError:
         not_tested = scene.interrupted() or "cancelled"
+        detail = WINDOW_ENDED if not_tested == OUT_OF_SCOPE else ""
     except Exception as error:  # noqa: BLE001 - a fault of ours costs one observation, never the run
         not_tested, detail = "internal-error", "%s: %s" % (type(error).__name__, error)
     finally:
@@ -275,6 +280,7 @@ class _Visit(Line):
         if aim.address is None or aim.family is None:
             raise NoRoute("there is no address to connect to")
         self._ends_at += await self._scene.manners.turn(aim.address)
+        self._require_scope(aim.address, aim.family)
         connected_at = time.monotonic()
         # Noted before it is made: when it is cut off its SYN is out all the same.
         position = len(self._connections)
@@ -303,6 +309,26 @@ class _Visit(Line):
             except OSError:
                 pass  # The next phase meets the same broken connection, and has a word for it.
         return attempt.tcp, attempt.stream
+
+    def _require_scope(self, address: str, family: int) -> None:
+        """Let the connection be made, or not: asked for each of them, right before it.
+
+        :raises OutOfScope: it must not be
+        :raises NoRoute: nothing would leave
+        """
+        scope = self._scene.options.scope
+        if scope is None:
+            return
+        scope.require(address, time.time())
+        if not scope.sources:
+            return
+        try:
+            own = route_source(address, family, self._aim.source)
+        except OSError as error:
+            raise OutOfScope("%s: own address is not known (%s)" % (WORDS, error)) from error
+        why = scope.outside_source(own)
+        if why:
+            raise OutOfScope(why)
 
     def close(self, stream: TcpStream) -> None:
         """Close a connection and note what passed over it."""

@@ -18,15 +18,16 @@ import ssl
 import sys
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Set
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from .endpoint import Aim, Scene, observe, services_of, untried
+from .endpoint import WINDOW_ENDED, Aim, Scene, observe, services_of, untried
 from .manners import Manners
 from .model import Observation, Resolution, Target, Vantage
 from .options import ASKING, OptionsError, ScanOptions
 from .pop3_login import Desk
 from .proxy_protocol import VERSIONS as PROXY_VERSIONS
 from .resolve import Resolver, family_of
+from .scope import OUT_OF_SCOPE
 from .tcp import NoRoute, route_source
 from .tls.canaries import PATH, sing
 from .tls.client_hello import TLS_1_1
@@ -55,6 +56,8 @@ class ScanSummary:
     cancelled: bool
     deadline_reached: bool
     seconds: float
+    window_ended: bool = False
+    """The time of the scope ended, or had not begun."""
 
 
 def local_vantage(name: str = "controller", side: str = "undeclared", tool_version: str = "") -> Vantage:
@@ -180,9 +183,10 @@ class _Run:
         work = asyncio.ensure_future(self._work())
         watchers = [] if stop is None else [asyncio.ensure_future(stop.wait())]
         try:
-            await asyncio.wait([work, *watchers], timeout=self._options.deadline, return_when=asyncio.FIRST_COMPLETED)
+            timeout, word = self._time()
+            await asyncio.wait([work, *watchers], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
-                self._interruption = "cancelled" if stop is not None and stop.is_set() else "deadline"
+                self._interruption = "cancelled" if stop is not None and stop.is_set() else word
             await self._end(work)
         finally:
             for task in (work, *watchers):
@@ -196,7 +200,17 @@ class _Run:
             self._interruption == "cancelled",
             self._interruption == "deadline",
             round(time.monotonic() - started, 3),
+            self._interruption == OUT_OF_SCOPE,
         )
+
+    def _time(self) -> Tuple[Optional[float], str]:
+        """Seconds that there are, and the word for their end."""
+        scope = self._options.scope
+        left = None if scope is None else scope.seconds_left(time.time())
+        deadline = self._options.deadline
+        if left is not None and (deadline is None or left < deadline):
+            return left, OUT_OF_SCOPE
+        return deadline, "deadline"
 
     async def _end(self, work: asyncio.Future[None]) -> None:
         """Wait until the work is done, or end it; raises what broke it."""
@@ -298,15 +312,16 @@ class _Run:
     def _tell_the_rest(self) -> None:
         """Every service that is still owed an observation gets one that says why there is no more."""
         word = self._interruption or "internal-error"
+        why = WINDOW_ENDED if word == OUT_OF_SCOPE else ""
         for aim, services in self._owed.values():
             for service in services_of(aim.target):
                 if service in services:
-                    self._tell(untried(aim, service, self._scene, aim.not_tested or word, aim.detail))
+                    self._tell(untried(aim, service, self._scene, aim.not_tested or word, aim.detail or why))
         for target in self._unresolved.values():
             for source in self._options.source_addresses or (None,):
                 aim = Aim(target, Resolution("not-tested"), None, None, source)
                 for service in services_of(target):
-                    self._tell(untried(aim, service, self._scene, word))
+                    self._tell(untried(aim, service, self._scene, word, why))
 
 
 async def _first_failure(tasks: List[asyncio.Future[Any]]) -> None:
@@ -335,6 +350,10 @@ def aims_of(target: Target, resolution: Resolution, options: ScanOptions) -> Lis
         present.add(family)
         if options.families in ("4", "6") and str(family) != options.families:
             aims.append(Aim(target, resolution, address, family, None, "family-not-asked"))
+            continue
+        outside = "" if options.scope is None else options.scope.outside(address)
+        if outside:
+            aims.append(Aim(target, resolution, address, family, None, OUT_OF_SCOPE, outside))
             continue
         own = [source for source in sources if family_of(source) == family]
         if sources and not own:

@@ -629,7 +629,7 @@ class Observation:
 
     not_tested: Optional[str] = None
     """Why the endpoint was not tried, or not to the end: ``no-route``, ``family-not-asked``, ``no-address-in-family``,
-    ``deadline``, ``cancelled``, ``internal-error``; ``None``: it was."""
+    ``deadline``, ``cancelled``, ``out-of-scope``, ``internal-error``; ``None``: it was."""
 
     detail: str = ""
     """More words on `not_tested`."""

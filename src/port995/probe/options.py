@@ -13,6 +13,7 @@ from typing import Optional, Tuple
 from .credentials import CredentialsError, Logins
 from .model import Question, Target
 from .resolve import family_of
+from .scope import Scope, ScopeError
 from .tls.client_hello import SSL_2, numbers
 from .tls.interrogation import WALKS
 
@@ -97,6 +98,9 @@ class ScanOptions:
     logins: Optional[Logins] = dataclasses.field(default=None, repr=False)
     """Credentials for the targets that a login is owed for; ``None``: no login."""
 
+    scope: Optional[Scope] = None
+    """What may be touched, and when; ``None``: all, at any time."""
+
     @property
     def asks_extras(self) -> bool:
         """Whether more is asked inside TLS before login."""
@@ -131,10 +135,23 @@ class ScanOptions:
             _positive("rate", self.rate)
         self._check_questions()
         self._check_logins()
+        self._check_scope()
         for address in self.source_addresses:
             _own(address)
         if len({ipaddress.ip_address(address) for address in self.source_addresses}) != len(self.source_addresses):
             raise OptionsError("a source address is given twice: %s" % ", ".join(self.source_addresses))
+
+    def _check_scope(self) -> None:
+        if self.scope is None:
+            return
+        try:
+            self.scope.check()
+        except ScopeError as error:
+            raise OptionsError("the scope can't be used: %s" % error) from error
+        for address in self.source_addresses:
+            why = self.scope.outside_source(address)
+            if why:
+                raise OptionsError("%s: probe from another, or correct the scope" % why)
 
     def _check_logins(self) -> None:
         if self.logins is None:
