@@ -20,8 +20,10 @@ import threading
 import time
 from typing import IO, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
+from ..probe.scope import WORDS, Scope, ScopeError
 from .model import NmapHost, NmapRun
 from .read_xml import NmapXmlError, read_file
+from .scope import sources_used
 from .target_syntax import OCTETS, TargetSyntaxError, expand_one
 
 OLDEST = (7, 70)
@@ -41,6 +43,7 @@ MAX_ERRORS = 64 * 1024
 MAX_OUTPUT = 1024 * 1024 * 1024
 """Octets of XML at which a run is stopped."""
 
+TIME_LIMIT = "time-limit"
 TERM_SECONDS = 5.0
 POLL_SECONDS = 0.05
 CAP_NET_RAW = 13
@@ -90,6 +93,10 @@ class NmapRequest:
     time_limit: Optional[float] = None
     """Seconds for the whole run; ``None``: none."""
 
+    scope: Optional[Scope] = None
+    """What may be touched: Nmap is told to leave out all that is beyond it, and holds each address against that, those
+    of names too. ``None``: all may be."""
+
 
 @dataclasses.dataclass(frozen=True)
 class NmapBinary:
@@ -125,7 +132,8 @@ class NmapResult:
     """Standard error, at most `MAX_ERRORS`."""
 
     stopped: str = ""
-    """``time-limit``, ``cancelled``, ``too-much-output``; empty: it ended by itself."""
+    """``time-limit``, ``out of scope`` (its time ended), ``cancelled``, ``too-much-output``; empty: it ended by
+    itself."""
 
     seconds: float = 0.0
 
@@ -184,6 +192,11 @@ def check_request(request: NmapRequest) -> None:
         raise NmapRequestError("scan type is %s, expected %s" % (ascii(request.scan_type)[:40], ", ".join(SCAN_TYPES)))
     if request.time_limit is not None and not 0 < request.time_limit < 1e9:
         raise NmapRequestError("the time limit is %s, expected seconds above 0" % request.time_limit)
+    if request.scope is not None:
+        try:
+            request.scope.check()
+        except ScopeError as error:
+            raise NmapRequestError("the scope can't be used: %s" % error) from error
 
 
 def check_ports(ports: str) -> None:
@@ -236,7 +249,8 @@ def arguments_of(request: NmapRequest, *, privileged: bool, folder: str) -> List
     # -v has hosts that are down told one by one: what is not told would look as if it had not been asked for.
     words += ["-v", "--stats-every", "1s", "-oX", os.path.join(folder, "result.xml")]
     words += ["-iL", os.path.join(folder, "targets")]
-    return words + (["--excludefile", os.path.join(folder, "exclude")] if request.exclude else [])
+    leaves_out = request.exclude or request.scope is not None
+    return words + (["--excludefile", os.path.join(folder, "exclude")] if leaves_out else [])
 
 
 def scan_flag(request: NmapRequest, privileged: bool) -> str:
@@ -264,14 +278,18 @@ def run_nmap(
     """
     privileged = may_open_raw_sockets()
     check_request(request)
+    limit, word = _time(request)
+    _require_sources(request)
     binary = binary or find_nmap()
     with tempfile.TemporaryDirectory(prefix="port995-nmap-") as folder:
         words = arguments_of(request, privileged=privileged, folder=folder)
         _write_words(os.path.join(folder, "targets"), request.targets)
-        _write_words(os.path.join(folder, "exclude"), request.exclude)
+        beyond = [] if request.scope is None else request.scope.beyond(6 if request.ipv6 else 4)
+        _write_words(os.path.join(folder, "exclude"), [*request.exclude, *beyond])
         result = os.path.join(folder, "result.xml")
         began = time.monotonic()
-        code, errors, stopped = _supervise([binary.path, *words], result, request.time_limit, cancelled, progress)
+        code, errors, stopped = _supervise([binary.path, *words], result, limit, cancelled, progress)
+        stopped = word if stopped == TIME_LIMIT else stopped
         seconds = time.monotonic() - began
         told = Accounts()
 
@@ -308,6 +326,38 @@ def run_nmap(
         stopped,
         seconds,
     )
+
+
+def _time(request: NmapRequest) -> Tuple[Optional[float], str]:
+    """Seconds that Nmap has, and the word for their end.
+
+    :raises NmapRequestError: the scope lets nothing be touched now
+    """
+    left = None if request.scope is None else request.scope.seconds_left(time.time())
+    if request.scope is not None and left == 0:
+        raise NmapRequestError("%s now: its time is %s" % (WORDS, request.scope.times_in_words()))
+    if left is not None and (request.time_limit is None or left < request.time_limit):
+        return left, WORDS
+    return request.time_limit, TIME_LIMIT
+
+
+def _require_sources(request: NmapRequest) -> None:
+    """See that all would leave from addresses of the scope: Nmap itself can't be told.
+
+    :raises NmapRequestError: something would not, or it can't be told
+    """
+    if request.scope is None or not request.scope.sources:
+        return
+    try:
+        for address in sources_used(request.targets, request.scope):
+            why = request.scope.outside_source(address)
+            if why:
+                raise NmapRequestError("%s: scan from another machine, or correct the scope" % why)
+    except (TargetSyntaxError, OSError) as error:
+        raise NmapRequestError(
+            "from which own address nmap would scan can't be told (%s): give smaller ranges, or leave it to"
+            " --engine native" % error
+        ) from error
 
 
 class Accounts:
@@ -394,7 +444,7 @@ def _supervise(
     try:
         while process.poll() is None:
             if limit is not None and time.monotonic() - began > limit:
-                stopped = "time-limit"
+                stopped = TIME_LIMIT
             elif cancelled():
                 stopped = "cancelled"
             elif os.path.exists(result) and os.path.getsize(result) > MAX_OUTPUT:
