@@ -24,6 +24,7 @@ from .fleet import expiring_next, fleet_endpoint
 from .model import FOLDING_ORDER, Coverage, Disposition, HostPlan, Judgement, Result, Status, fold
 from .nmaps_word import unless_told
 from .path import Trust
+from .population import Population, known_of, reconcile
 from .profile import CheckSettings, Profile
 from .registry import all_checks
 from .subject import Endpoint, EndpointSubject, Finding, FleetEndpoint, FleetSubject, HostSubject
@@ -60,6 +61,7 @@ def judge(
     crls: Crls = NO_CRLS,
     waivers: Waivers | None = None,
     baseline: Baseline | None = None,
+    population: Population | None = None,
 ) -> Judgement:
     """Judge one run.
 
@@ -79,6 +81,7 @@ def judge(
     :param crls: revocation lists that the user gave
     :param waivers: fails that were accepted; ``None``: none were given
     :param baseline: fails that were there before; ``None``: it does not matter
+    :param population: a list of hosts that the inventory is held against; ``None``: none was given
     :raises ValueError: ``at`` is naive
     """
     if at.tzinfo is None:
@@ -128,6 +131,7 @@ def judge(
         {},
         tuple(seen_of),
         coverage.excluded,
+        population=None if population is None else reconcile(population, known_of(plan, targets, endpoints)),
     )
     results += _judge_fleet(checks, profile, fleet, about_policy=False)
     if waivers is not None:

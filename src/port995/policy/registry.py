@@ -22,6 +22,7 @@ from .checks import (
     fleet,
     groups,
     handshake,
+    inventory,
     login,
     nodes,
     pop3,
@@ -41,10 +42,9 @@ from .checks import (
 )
 
 MODULES = (
-    coverage, fleet, port, tls, versions, suites, groups, signatures, handshake, tolerance, sessions, server_name,
-    nodes, cleartext, stls, certificate, certificate_key, certificate_public, revocation, certificate_chain,
-    certificate_names, pop3, pop3_extensions, sasl, login, dns, clients, waivers,
-    baseline,
+    coverage, inventory, fleet, port, tls, versions, suites, groups, signatures, handshake, tolerance, sessions,
+    server_name, nodes, cleartext, stls, certificate, certificate_key, certificate_public, revocation,
+    certificate_chain, certificate_names, pop3, pop3_extensions, sasl, login, dns, clients, waivers, baseline,
 )  # fmt: skip
 """The check files, in the order of a report: a file that is not listed here does not run."""
 
@@ -55,14 +55,16 @@ WITH_CRLS = ("POP3S-CERT-013",)
 """Checks that a run which is given CRLs has, whatever its profile: they can say nothing without, and a CRL that nothing
 is held against would be believed in by its user."""
 
+INVENTORY_CHECKS = ("POP3S-INV-001", "POP3S-INV-002")
 WITH_INPUT = {
     "baseline.json": ("POP3S-BASE-001", "POP3S-BASE-002"),
     "waivers.yml": (
         "POP3S-WVR-001", "POP3S-WVR-002", "POP3S-WVR-003", "POP3S-WVR-004", "POP3S-WVR-005", "POP3S-WVR-006",
     ),
+    **{f"population.{kind}": INVENTORY_CHECKS for kind in ("csv", "xml", "gz")},
 }  # fmt: skip
 """Checks that a run which is given such a file has, whatever its profile and choice: they say whether it can be
-believed."""
+believed, and a list that nothing is held against would be."""
 
 MAX_EXPRESSION = 2000
 """Characters of an expression."""

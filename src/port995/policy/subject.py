@@ -15,6 +15,7 @@ from .path import Trust
 if TYPE_CHECKING:
     from .baseline import BaselineUse
     from .dns_view import DnsView
+    from .population import Reconciled
     from .waivers import WaiverUse
 
 
@@ -162,6 +163,9 @@ class FleetSubject:
 
     baseline: BaselineUse | None = None
     """What became of the baseline; ``None``: none was given."""
+
+    population: Reconciled | None = None
+    """A list of hosts against the inventory; ``None``: the run was given none."""
 
 
 def quoted(text: str | None, limit: int = 80) -> str:
