@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 import platform
 import ssl
+import time
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -22,14 +23,16 @@ from ..policy.model import HostPlan
 from ..policy.offers import compile_offers
 from ..policy.profile import Profile, ProfileError, load_profile
 from ..policy.registry import ALWAYS, WITH_INPUT, SelectionError, all_checks, select
+from ..policy.scope_file import ScopeError, require_now, require_sources
 from ..policy.strict_yaml import YamlError
 from ..policy.trust import TrustError, load_anchors
 from ..probe.model import Question, Target
 from ..probe.options import ASKING
 from ..probe.version import __version__
 from ..report.run_header import InputFile, RunHeader, VantagePlan
-from .given_files import GivenFile, read_given
+from .given_files import GivenFile, GivenScope, read_given, read_list
 from .origin import origin
+from .population_file import PopulationError
 from .run_folder import RunError, RunFolder, create_run
 
 __all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "profile_of", "questions_of"]
@@ -37,7 +40,10 @@ __all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "profile_of", "
 LIBRARIES = ("cryptography", "junit-xml", "PyYAML", "ansible-core", "dnspython")
 DEFAULT_PARENT = Path("port995-runs")
 
-RequestError = (ProfileError, SelectionError, TrustError, CrlError, RunError, ResolverError, YamlError, BaselineError)
+RequestError = (
+    ProfileError, SelectionError, TrustError, CrlError, RunError, ResolverError, YamlError, BaselineError, ScopeError,
+    PopulationError,
+)  # fmt: skip
 """What `begin` raises for a request that can't be met; each says what to do next."""
 
 
@@ -83,6 +89,15 @@ class RunRequest:
     vantage_hosts: tuple[str, ...] = ()
     """Inventory hosts that look and are not looked at: no part of the population."""
 
+    population: Path | None = None
+    """A list of hosts that the inventory is held against; ``None``: there is none."""
+
+    population_seconds: float | None = None
+    """For looking up a name of that list; ``None``: nothing is looked up."""
+
+    scope: GivenScope | None = None
+    """What may be touched, and when; ``None``: all, at any time."""
+
 
 def begin(
     request: RunRequest, plan: Sequence[HostPlan], targets: Iterable[Target], notes: Iterable[str] = ()
@@ -98,10 +113,19 @@ def begin(
     :raises CrlError: a CRL file that can't be read
     :raises YamlError: waivers that can't be used
     :raises BaselineError: a baseline that can't be used
+    :raises PopulationError: a list of hosts that can't be used
+    :raises ScopeError: nothing may be touched now, or not from there
     :raises RunError: a folder that can't be written, or holds another run
     """
     targets, plan = tuple(targets), tuple(plan)
-    given = (*request.inputs, *read_given(request.waivers, request.baseline, plan, targets))
+    given = [*request.inputs, *read_given(request.waivers, request.baseline, plan, targets)]
+    if request.scope is not None:
+        require_now(request.scope.scope, time.time())
+        for vantage in request.vantages:
+            require_sources(request.scope.scope, vantage.name, vantage.sources)
+        given.append(request.scope.file)
+    if request.population is not None:
+        given += read_list(request.population, plan, targets, request.population_seconds)
     names = [one.name for one in given]
     profile = profile_of(
         request.profile, request.checks, dns=request.dns is not None, crls=bool(request.crl_files), inputs=names
@@ -135,6 +159,7 @@ def begin(
         request.inventory,
         origin(),
         request.vantage_hosts,
+        None if request.scope is None else request.scope.scope,
     )
     out = request.out or DEFAULT_PARENT / f"{started.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
     inputs = {one.name: one.data for one in given}

@@ -11,7 +11,7 @@ import datetime
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..policy.crl import NO_CRLS, CrlError, Crls, read_crls
@@ -33,7 +33,7 @@ from ..report.run_header import RunHeader
 from ..report.told import Format, Told
 from .atomic_write import sync_folder, write_atomically
 from .begin import chosen
-from .given_files import baseline_of, waivers_of
+from .given_files import SCOPE, baseline_of, population_of, waivers_of
 from .run_folder import (
     ANCHORS,
     CRLS,
@@ -85,6 +85,7 @@ def conclude(
     observations, problems = run.observations()
     lookups, more = run.lookups()
     problems += more
+    problems += _breaches(run, observations)
     if _evidence_digests(run) != digests:
         raise RunError(f"{folder}: a journal was written to while it was read: wait for the probe to end, then judge")
     judgement = judge(
@@ -103,6 +104,7 @@ def conclude(
         crls=_crls(run),
         waivers=waivers_of(run),
         baseline=baseline_of(run),
+        population=population_of(run),
     )
     activity = activity_of(header.run_id, observations)
     verdict = gate_of(judgement, rules, oldest=activity.first)
@@ -253,6 +255,23 @@ def _crls(run: RunFolder) -> Crls:
         return read_crls(pem, run.header.crl_sources)
     except CrlError as error:
         raise RunError(f"the CRLs of the run can't be used: {error}") from error
+
+
+def _breaches(run: RunFolder, observations: Iterable[Observation]) -> list[str]:
+    """Connections that the scope forbids: a vantage that made one did not hold itself to it."""
+    scope = run.header.scope
+    if scope is None:
+        return []
+    if run.input(SCOPE) is None or run.header.inputs[SCOPE].sha256 != scope.sha256:
+        raise RunError(f"{run.path / RUN}: its scope is not that of {SCOPE}: restore it, or run the audit again")
+    found: dict[str, None] = {}
+    for seen in observations:
+        for connection in seen.connections:
+            own = connection.source_address
+            why = scope.outside(connection.address) or (scope.outside_source(own) if own else "")
+            if why:
+                found[f"vantage {seen.vantage.name!a:.80} made a connection that was {why}"] = None
+    return list(found)
 
 
 def _inputs(header: RunHeader) -> tuple[str, ...]:

@@ -5,19 +5,30 @@ before the first probe, and kept in the run folder so that the judgement can be 
 from __future__ import annotations
 
 import dataclasses
+import json
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..policy.baseline import MAX_FILE as MAX_BASELINE
 from ..policy.baseline import Baseline, BaselineError, read_baseline
 from ..policy.model import HostPlan
+from ..policy.population import NOT_LOOKED_UP, ListedName, Population, known_of, unknown_names
+from ..policy.scope_file import ScopeError, read_scope, require_now
 from ..policy.strict_yaml import MAX_FILE, YamlError
 from ..policy.waiver_file import read_waivers
 from ..policy.waivers import Waivers, addresses_of, refuse_broad
+from ..probe.codec import CodecError, decode, to_json
 from ..probe.model import Target
+from ..probe.scope import Scope
+from .population_file import MAX_POPULATION, PopulationError, kind_of, look_up_names, read_population
 from .run_folder import RunError, RunFolder
 
-WAIVERS, BASELINE = "waivers.yml", "baseline.json"
+WAIVERS, BASELINE, SCOPE = "waivers.yml", "baseline.json", "scope.yml"
+POPULATIONS = ("population.csv", "population.xml", "population.gz")
+NAMES = "population-names.json"
+NAMES_SCHEMA = "port995/names/1"
+"""What names of the list led to, kept so that judging again asks nobody."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +60,72 @@ def read_given(
         data = read_file(baseline, MAX_BASELINE)
         read_baseline(data, str(baseline))
         yield GivenFile(BASELINE, str(baseline), data)
+
+
+@dataclasses.dataclass(frozen=True)
+class GivenScope:
+    """What a run may touch, and the file that says so."""
+
+    scope: Scope
+    file: GivenFile
+
+
+def load_scope(path: Path) -> GivenScope:
+    """Read a scope file.
+
+    :raises ScopeError: it can't be read or understood, or lets nothing be touched now
+    """
+    try:
+        data = read_file(path)
+    except YamlError as error:
+        raise ScopeError(str(error)) from error
+    scope = read_scope(data, str(path))
+    require_now(scope, time.time())
+    return GivenScope(scope, GivenFile(SCOPE, str(path), data))
+
+
+def read_list(
+    path: Path, plan: Sequence[HostPlan], targets: Sequence[Target], seconds: float | None
+) -> tuple[GivenFile, GivenFile]:
+    """Read a list of hosts, and look up those of its names that the inventory does not know.
+
+    :param seconds: for a name; ``None``: nothing is looked up
+    :raises PopulationError: it can't be read or understood
+    """
+    try:
+        data = read_file(path, MAX_POPULATION)
+    except YamlError as error:
+        raise PopulationError(str(error)) from error
+    unknown = unknown_names(read_population(data, str(path)), known_of(plan, targets, {}))
+    if seconds is None:
+        names = tuple(ListedName(name, NOT_LOOKED_UP) for name in unknown)
+    else:
+        names = look_up_names(unknown, seconds)
+    document = {"schema": NAMES_SCHEMA, "names": [to_json(one) for one in names]}
+    return (
+        GivenFile(f"population.{kind_of(data)}", str(path), data),
+        GivenFile(NAMES, f"looked up for {path}", (json.dumps(document, indent=1) + "\n").encode("ascii")),
+    )
+
+
+def population_of(run: RunFolder) -> Population | None:
+    """The list of hosts of a run; ``None``: it was given none.
+
+    :raises RunError: it is not the one that it was given, or can't be used
+    """
+    name = next((one for one in POPULATIONS if one in run.header.inputs), None)
+    data = None if name is None else run.input(name)
+    if name is None or data is None:
+        return None
+    try:
+        listed = read_population(data, run.header.inputs[name].source)
+        document = json.loads(run.input(NAMES) or b"{}")
+        if document.get("schema") != NAMES_SCHEMA:
+            raise CodecError(f"{NAMES}: schema is no {NAMES_SCHEMA}")
+        names = [decode(ListedName, one) for one in document["names"]]
+    except (PopulationError, CodecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise RunError(f"the list of hosts of the run can't be used: {error}") from error
+    return dataclasses.replace(listed, names={one.name: one for one in names})
 
 
 def waivers_of(run: RunFolder) -> Waivers | None:

@@ -18,7 +18,7 @@ from ..policy.profile import load_profile, read_profile
 from ..policy.trust import load_anchors, read_anchors
 from ..report.run_header import InputFile
 from .begin import chosen
-from .given_files import read_given
+from .given_files import POPULATIONS, read_given, read_list
 from .run_folder import ANCHORS, CRLS, PROFILE, RunError, RunFolder, create_run, read_bytes, run_error
 
 
@@ -32,6 +32,7 @@ class OtherRules:
     crl_files: tuple[Path, ...] | None = None
     waivers: Path | None = None
     baseline: Path | None = None
+    population: Path | None = None
 
 
 def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str, ...]) -> RunFolder:
@@ -56,7 +57,13 @@ def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str,
         crls_pem, sources, crls_sha256 = crls.pem, crls.sources, crls.sha256
     inputs = {name: run.input(name) or b"" for name in header.inputs}
     named = dict(header.inputs)
-    for one in read_given(rules.waivers, rules.baseline, header.plan, header.targets):
+    given = list(read_given(rules.waivers, rules.baseline, header.plan, header.targets))
+    if rules.population is not None:
+        for name in POPULATIONS:
+            inputs.pop(name, None)
+            named.pop(name, None)
+        given += read_list(rules.population, header.plan, header.targets, None)
+    for one in given:
         inputs[one.name] = one.data
         named[one.name] = InputFile(one.source, hashlib.sha256(one.data).hexdigest())
     checks = header.checks if rules.checks is None else rules.checks

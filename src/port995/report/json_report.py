@@ -9,9 +9,10 @@ from typing import Any
 
 from ..policy.gate import DEFAULT_RULES, GateRules
 from ..policy.model import GateVerdict, Judgement, Result
+from ..probe.scope import Scope
 from .activity import Activity
 from .escape import without_surrogates
-from .run_header import RunHeader
+from .run_header import NOT_ASV, RunHeader
 from .tally import VERDICTS, days_left, endpoints_by_host, tally
 
 REPORT_SCHEMA = "port995/report/1"
@@ -41,6 +42,9 @@ def to_json(
         "checks": header.checks,
         "anchors": {"source": header.anchors_source, "sha256": header.anchors_sha256},
         "crls": {"sources": list(header.crl_sources), "sha256": header.crls_sha256},
+        "statement": NOT_ASV,
+        **({} if header.scope is None else {"scope": _scope(header.scope)}),
+        **({"inputs": {name: dataclasses.asdict(one) for name, one in header.inputs.items()}} if header.inputs else {}),
         "partial": judgement.partial,
         "deadline": header.deadline,
         "command": list(header.command),
@@ -110,6 +114,18 @@ def gate_json(gate: GateVerdict, rules: GateRules) -> dict[str, Any]:
         "fail_on": rules.fail_on.value,
         **({"rules": more} if more else {}),
         "reasons": list(gate.reasons),
+    }
+
+
+def _scope(scope: Scope) -> dict[str, Any]:
+    return {
+        "file": scope.file,
+        "sha256": scope.sha256,
+        "ticket": scope.ticket,
+        "networks": list(scope.networks),
+        "never": list(scope.never),
+        "sources": list(scope.sources),
+        "times": [{"begins": one.begins, "ends": one.ends} for one in scope.times],
     }
 
 

@@ -20,7 +20,7 @@ from ..policy.model import Disposition, Exit, GateVerdict, Judgement, Result, Se
 from .activity import Activity
 from .escape import LINE_LIMIT, MESSAGE_LIMIT, for_junit, paragraph
 from .junit_names import FLEET, UniqueNames, case_name, classname
-from .run_header import RunHeader
+from .run_header import NOT_ASV, RunHeader
 from .side_by_side import agreement, lines_of, worth_showing
 from .tally import VERDICTS, endpoints_by_host, tally, tally_text
 
@@ -272,4 +272,7 @@ def _properties(judgement: Judgement, header: RunHeader, activity: Activity | No
         "run": judgement.run_id,
         "tool": f"port995 {header.tool_version}".strip(),
         "vantages": "; ".join(vantages) or "none",
+        "statement": NOT_ASV,
+        **({"scope": header.scope_words} if header.scope_words else {}),
+        **({"population": header.population_words} if header.population_words else {}),
     }

@@ -6,17 +6,20 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 from ..dns.model import DnsPlan
 from ..policy.model import HostPlan, Intent
 from ..probe.codec import CodecError, decode
 from ..probe.model import Target
+from ..probe.scope import Scope
+
+T = TypeVar("T")
 
 RUN_SCHEMA = "port995/run/1"
 ADDED: dict[str, Any] = {
     "dns": None, "crl_sources": [], "crls_sha256": "", "inputs": {}, "inventory": "", "origin": {},
-    "vantage_hosts": [],
+    "vantage_hosts": [], "scope": None,
 }  # fmt: skip
 """Fields that older headers lack, and what their absence means."""
 
@@ -25,6 +28,11 @@ HOST_ADDED: tuple[str, ...] = ("domains", "groups")
 
 INPUT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}\.[a-z]{2,5}")
 """Names of a run's further inputs: no folder, nothing hidden, the same on every file system."""
+
+
+POPULATION_NAME = re.compile(r"population\.[a-z]+")
+NOT_ASV = "not an ASV scan"
+"""Said in every report: what PCI DSS 11.3.2 asks for is made by an Approved Scanning Vendor, and by nobody else."""
 
 
 class HeaderError(ValueError):
@@ -123,7 +131,24 @@ class RunHeader:
     vantage_hosts: tuple[str, ...] = ()
     """Inventory hosts that look and are not looked at: no part of the population."""
 
+    scope: Scope | None = None
+    """What may be touched, and when; ``None``: that was not said."""
+
     schema: str = RUN_SCHEMA
+
+    @property
+    def scope_words(self) -> str:
+        """The scope in a line; empty: there is none."""
+        if self.scope is None:
+            return ""
+        ticket = f"ticket {self.scope.ticket}, " if self.scope.ticket else ""
+        return f"{ticket}{self.scope.file} sha256:{self.scope.sha256}"
+
+    @property
+    def population_words(self) -> str:
+        """The list of hosts in a line; empty: there is none."""
+        found = [one for name, one in self.inputs.items() if POPULATION_NAME.fullmatch(name)]
+        return "; ".join(f"{one.source} sha256:{one.sha256}" for one in found)
 
 
 def header_to_json(header: RunHeader) -> dict[str, Any]:
@@ -136,9 +161,10 @@ def header_to_json(header: RunHeader) -> dict[str, Any]:
         for key in (*HOST_ADDED, "place"):
             if not plan[key]:
                 del plan[key]
-    if header.dns is None:
+    for optional in ("dns", "scope"):
         # A run that does not ask looks as it did before there was anything to ask.
-        del ordered["dns"]
+        if ordered[optional] is None:
+            del ordered[optional]
     if not header.crls_sha256:
         del ordered["crl_sources"], ordered["crls_sha256"]
     for key in ("inputs", "inventory", "origin", "vantage_hosts"):
@@ -185,13 +211,14 @@ def header_from_json(data: object) -> RunHeader:
         partial=_flag(fields["partial"], "partial"),
         deadline=None if deadline is None else float(deadline),
         checks=_text(fields["checks"], "checks"),
-        dns=None if fields.get("dns") is None else _dns(fields["dns"]),
+        dns=_optional(DnsPlan, fields["dns"], "dns"),
         crl_sources=_texts(fields["crl_sources"], "crl_sources"),
         crls_sha256=_text(fields["crls_sha256"], "crls_sha256"),
         origin=_texts_by_name(fields["origin"], "origin"),
         inventory=_text(fields["inventory"], "inventory"),
         inputs={name: _input(name, item) for name, item in _object(fields["inputs"], "inputs").items()},
         vantage_hosts=_texts(fields["vantage_hosts"], "vantage_hosts"),
+        scope=_optional(Scope, fields["scope"], "scope"),
     )
     names = [host.name for host in header.plan]
     if len(set(names)) != len(names):
@@ -233,11 +260,14 @@ def _place(value: object, where: str) -> str:
     return text
 
 
-def _dns(data: object) -> DnsPlan:
+def _optional(kind: type[T], data: object, where: str) -> T | None:
+    """A part that a run may have."""
+    if data is None:
+        return None
     try:
-        return decode(DnsPlan, data)
+        return decode(kind, data)
     except CodecError as error:
-        raise HeaderError(f"dns: {error}") from error
+        raise HeaderError(f"{where}: {error}") from error
 
 
 def _target(data: object) -> Target:

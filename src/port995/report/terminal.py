@@ -14,7 +14,7 @@ from ..policy.gate import OPEN_QUESTIONS, reason_of
 from ..policy.model import Disposition, Exit, GateVerdict, Judgement, Result, Severity, Status
 from .activity import Activity
 from .escape import MESSAGE_LIMIT, visible
-from .run_header import RunHeader
+from .run_header import NOT_ASV, RunHeader
 from .side_by_side import agreement, lines_of, worth_showing
 from .tally import VERDICTS, days_left, endpoints_by_host, speaking_result, tally, tally_text
 
@@ -141,6 +141,10 @@ def _below(
         purposes = ", ".join(f"{count} {word}" for word, count in activity.connections.items())
         what = f"connections {activity.connection_count}" + (f" ({purposes})" if purposes else "")
         lines.append(visible(f"observations {activity.observations}, {what}", MESSAGE_LIMIT))
+    if header is not None and header.population_words:
+        lines.append(visible(f"list of hosts: {header.population_words}", MESSAGE_LIMIT))
+    if header is not None and header.scope_words:
+        lines.append(visible(f"scope: {header.scope_words}; {NOT_ASV}", MESSAGE_LIMIT))
     also = ", and the run is incomplete" if gate.exit is Exit.FAILED and gate.incomplete else ""
     lines.append(f"gate: {VERDICTS[gate.exit]} (exit {gate.exit.value}){also}")
     # Results stand above, each once; what is left are the reasons that no single result tells.

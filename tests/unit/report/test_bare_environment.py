@@ -38,7 +38,7 @@ def test_report_and_evidence_import_without_any_library() -> None:
 def test_the_rooms_work_through_links_as_in_the_collection(tmp_path: Path) -> None:
     house = tmp_path / "house" / "_port995"
     house.mkdir(parents=True)
-    for room in ("probe", "dns", "policy", "report", "evidence"):
+    for room in ("probe", "nmap", "dns", "policy", "report", "evidence"):
         (house / room).symlink_to(Path(port995.__file__).parent / room, target_is_directory=True)
     program = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
