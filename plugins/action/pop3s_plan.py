@@ -25,6 +25,7 @@ try:
         begin,
         questions_of,
     )
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.given_files import load_scope
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.inventory_places import (
         places,
         shown_path,
@@ -35,6 +36,7 @@ try:
     )
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.libraries import LibraryMissing
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.model import HostPlan
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.scope_file import ScopeError, within
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.vantages import (
         GROUP,
         SIDE,
@@ -123,6 +125,9 @@ class ActionModule(ActionBase):
                 "crls": {"type": "list", "elements": "path", "default": []},
                 "waivers": {"type": "path"},
                 "baseline": {"type": "path"},
+                "population": {"type": "path"},
+                "resolve_timeout": {"type": "float", "default": 5.0},
+                "scope": {"type": "path"},
                 "vantages": VANTAGE,
                 "depth": {"type": "str", "choices": list(DEPTHS), "default": "gate"},
                 "credentials": CREDENTIALS,
@@ -155,7 +160,13 @@ class ActionModule(ActionBase):
         sources = _sources(task_vars or {})
         where = places(sources, [host.name for host in plan])
         plan = [dataclasses.replace(host, place=where.get(host.name, "")) for host in plan]
-        merged, notes = _with_logins(*merge_targets(targets), given["credentials"], given["allow_dele"])
+        try:
+            permitted = load_scope(Path(given["scope"])) if given["scope"] else None
+        except (ScopeError, LibraryMissing) as problem:
+            raise AnsibleActionFail(f"Nothing was probed: {problem}") from problem
+        merged, notes = merge_targets(targets)
+        population, merged = within(None if permitted is None else permitted.scope, plan, merged)
+        merged, notes = _with_logins(merged, notes, given["credentials"], given["allow_dele"])
         try:
             dns = _dns(given)
         except ResolverError as problem:
@@ -175,12 +186,15 @@ class ActionModule(ActionBase):
             baseline=Path(given["baseline"]) if given["baseline"] else None,
             inventory=shown_path(sources[0]) if sources else "",
             vantage_hosts=tuple(vantage_hosts),
+            population=Path(given["population"]) if given["population"] else None,
+            population_seconds=given["resolve_timeout"],
+            scope=permitted,
         )
         try:
             questions = questions_of(
                 request.profile, request.checks, given["depth"], dns=dns is not None, crls=bool(request.crl_files)
             )
-            run = begin(request, plan, merged, notes)
+            run = begin(request, population, merged, notes)
         except (*RequestError, LibraryMissing) as problem:
             raise AnsibleActionFail(f"Nothing was probed: {problem}") from problem
         for note in notes:
@@ -193,12 +207,13 @@ class ActionModule(ActionBase):
             targets=[_arguments(one) for one in merged],
             depth=given["depth"] if questions or given["depth"] != "gate" else "session",
             questions=[to_json(question) for question in questions],
+            scope=to_json(permitted.scope) if permitted is not None else None,
             vantages=[_look_from(one) for one in vantages],
             vantage_hosts=vantage_hosts,
             journals={one.name: str(out / run.journal_path(one.name).name) for one in vantages},
             counts={
                 "hosts": len(plan),
-                "excluded": sum(host.excluded is not None for host in plan),
+                "excluded": sum(host.excluded is not None for host in population),
                 "problems": sum(bool(host.problems) for host in plan),
                 "targets": len(merged),
             },

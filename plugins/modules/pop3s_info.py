@@ -182,6 +182,13 @@ options:
   rate:
     description: Connections per second of the whole call. No limit when it is absent.
     type: float
+  scope:
+    description:
+      - What may be touched, and when, as M(port995.pop3s.pop3s_plan) makes it of a scope file. Asked before every
+        connection. What is beyond it is in the journal as not tested, out of scope.
+      - C(networks) and C(never) (addresses and networks), C(sources) (own addresses), C(times) (C(begins) and C(ends),
+        UTC, as C(2026-11-27T22:00:00Z)), C(ticket), C(sha256), C(file).
+    type: dict
   journal:
     description:
       - File on the machine that looks, to which observations are appended as JSON lines.
@@ -309,6 +316,10 @@ cancelled:
   description: Whether a signal ended the call.
   returned: always
   type: bool
+window_ended:
+  description: Whether the time of the O(scope) ended the call, or had not begun.
+  returned: always
+  type: bool
 rows:
   description: One small row for each observation, at most 1000.
   returned: always
@@ -346,6 +357,7 @@ from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.engin
 )
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.journal import JournalWriter, sha256_of
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.model import Question, Target
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.scope import Scope
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.version import __version__
 
 MAX_ROWS = 1000
@@ -404,6 +416,7 @@ def argument_spec():
         per_address=dict(type="int", default=2),
         address_connections=dict(type="int"),
         rate=dict(type="float"),
+        scope=dict(type="dict"),
         journal=dict(type="path"),
         journal_dest=dict(type="path"),
         vantage_name=dict(type="str", default="controller"),
@@ -496,6 +509,10 @@ def main():
     except CodecError as error:
         module.fail_json(msg="questions can't be read (%s): take them from port995.pop3s.pop3s_plan" % error)
     try:
+        scope = decode(Scope, params["scope"]) if params["scope"] is not None else None
+    except CodecError as error:
+        module.fail_json(msg="scope can't be read (%s): take it from port995.pop3s.pop3s_plan" % error)
+    try:
         logins = logins_given(params)
     except CredentialsError as error:
         module.fail_json(msg=str(error))
@@ -504,6 +521,7 @@ def main():
         logins=logins,
         source_addresses=tuple(params["source_addresses"]),
         questions=questions,
+        scope=scope,
         canary_host=canary_of(params["canary_host"]),
         **{name: params[name] for name in OPTION_NAMES}
     )
@@ -551,6 +569,7 @@ def main():
         seconds=summary.seconds,
         deadline_reached=summary.deadline_reached,
         cancelled=summary.cancelled,
+        window_ended=summary.window_ended,
         rows=tally.rows,
     )
     if summary.observations <= params["max_observations"]:

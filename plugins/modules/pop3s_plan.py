@@ -17,7 +17,7 @@ description:
     understood costs its own host an error, and no other host its place.
   - The population is the whole inventory. Hosts outside of the play or of C(--limit) are excluded, and told.
   - Checks the profile, the CA file and the output folder, and makes the run folder, before anything is probed.
-  - Runs on the controller, and opens no connection.
+  - Runs on the controller, and opens no connection. It resolves names for O(population) only.
 options:
   out:
     description:
@@ -50,6 +50,23 @@ options:
     type: list
     elements: path
     default: []
+  population:
+    description:
+      - List of hosts that the inventory is held against, on the controller. CSV with one or more of the columns
+        C(address), C(host) and C(name), or what C(nmap -oX) wrote (gzip too).
+      - Listed hosts that the inventory lacks, and those that serve POP3S and are not looked at, are findings about the
+        fleet. Names in it that the inventory does not know are resolved.
+    type: path
+  resolve_timeout:
+    description: Seconds for a name of O(population).
+    type: float
+    default: 5.0
+  scope:
+    description:
+      - Scope file (YAML) on the controller, with the networks, times and own addresses that are permitted, addresses
+        that are never touched, and the ticket. Hosts of which every address is written down and out of scope are
+        excluded. Fails outside of its times.
+    type: path
   vantages:
     description:
       - Places that will look. Each owes an observation of every target, and is missed when it gives none.
@@ -216,6 +233,10 @@ vantage_hosts:
   returned: success
   type: list
   elements: str
+scope:
+  description: What may be touched, as M(port995.pop3s.pop3s_info) takes it. None when there is no O(scope).
+  returned: success
+  type: dict
 journals:
   description: Vantage to the file where its journal belongs.
   returned: success

@@ -21,6 +21,7 @@ from ..nmap.target_syntax import MAX_TARGETS, TypedTarget
 from ..policy.inventory import merge_targets, plan_host
 from ..policy.libraries import LibraryMissing
 from ..policy.model import Exit, HostPlan, Intent, Severity
+from ..policy.scope_file import within
 from ..probe.engine import OptionsError, ScanOptions, local_vantage, run_scan
 from ..probe.journal import JournalWriter
 from ..probe.model import Observation, Target, Vantage
@@ -83,6 +84,7 @@ def audit(
     per_address: given.PerAddress = given.DEFAULTS.per_address,
     pace: given.Pace = None,
     rate: given.Rate = None,
+    scope: given.Scope = None,
     canary_host: given.CanaryHost = None,
     credentials: given.Credentials = None,
     allow_dele: given.AllowDele = False,
@@ -112,6 +114,7 @@ def audit(
     ] = None,
     waivers: given.Waivers = None,
     baseline: given.Baseline = None,
+    population: given.Population = None,
     fail_on: given.FailOn = Severity.LOW,
     gate_checks: given.GateChecks = "",
     min_coverage: given.MinCoverage = 100.0,
@@ -161,6 +164,7 @@ def audit(
     rules = given.rules_of(fail_on, gate_checks, min_coverage, max_waived, max_age)
     logins = logging_in.logins_given(credentials, ca_file, allow_dele, auth_unverified, os.environ)
     paced = given.pace_of(pace)
+    permitted = given.scope_of(scope)
     options = given.checked(
         ScanOptions(
             families=families,
@@ -181,6 +185,7 @@ def audit(
             address_seconds=paced[1],
             rate=rate,
             logins=logins,
+            scope=None if permitted is None else permitted.scope,
         )
     )
     dns_plan = given.dns_of(dns, domain, resolver, trust_ad, side, resolve_timeout)
@@ -197,11 +202,13 @@ def audit(
         )  # fmt: skip
     if not plan:
         stop(Exit.USAGE, "no targets: give some, a file of them with -iL, or an inventory with -i")
+    plan, aims = within(options.scope, plan, aims)
     aims, notes = logging_in.owed(logins, aims, notes)
     request = RunRequest(
         out, profile, checks, ca_file, (VantagePlan(VANTAGE, side, options.source_addresses),), tuple(sys.argv[1:]),
         partial, deadline, dns_plan, tuple(crl or ()), waivers=waivers, baseline=baseline,
         inventory=shown_path(inventory) if inventory is not None else "", vantage_hosts=vantage_hosts,
+        population=population, population_seconds=resolve_timeout, scope=permitted,
     )  # fmt: skip
     try:
         run = begin(request, plan, aims, notes)
@@ -315,6 +322,8 @@ def _look(run: RunFolder, aims: tuple[Target, ...], options: ScanOptions, vantag
             Exit.CANNOT_VOUCH,
             f"the journal in {run.path} can't be written ({error.strerror or error}): free space there and run again",
         )
+    if summary.window_ended:
+        print("port995: the time of the scope has ended: what is left is out of scope, not tested", file=sys.stderr)
     if summary.cancelled or summary.deadline_reached:
         why = "interrupted" if summary.cancelled else "the deadline was reached"
         print(f"port995: {why}: what is left is reported as not tested", file=sys.stderr)

@@ -54,6 +54,7 @@ def judge(
     ] = None,
     waivers: given.Waivers = None,
     baseline: given.Baseline = None,
+    population: given.Population = None,
     fail_on: given.FailOn = Severity.LOW,
     gate_checks: given.GateChecks = "",
     min_coverage: given.MinCoverage = 100.0,
@@ -89,7 +90,7 @@ def judge(
     moment = moment_of(at)
     wanted = given.chosen_formats(formats)
     rules = given.rules_of(fail_on, gate_checks, min_coverage, max_waived, max_age)
-    others = OtherRules(profile, checks, ca_file, tuple(crl) if crl else None, waivers, baseline)
+    others = OtherRules(profile, checks, ca_file, tuple(crl) if crl else None, waivers, baseline, population)
     try:
         if len(sources) == 1 and (sources[0] / RUN).exists():
             _refuse_options_of_files(context)
@@ -105,7 +106,7 @@ def judge(
             evidence = read_evidence([str(path) for path in sources], intent, port, words)
             run = _begin(evidence, RunRequest(
                 out, profile or "baseline", checks or "", ca_file, (VantagePlan(VANTAGE),), tuple(sys.argv[1:]),
-                crl_files=tuple(crl or ()), waivers=waivers, baseline=baseline,
+                crl_files=tuple(crl or ()), waivers=waivers, baseline=baseline, population=population,
             ))  # fmt: skip
         conclusion = conclude(run, at=moment, rules=rules, formats=wanted)
     except NmapXmlError as error:

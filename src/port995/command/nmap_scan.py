@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import signal
 import sys
@@ -17,15 +18,18 @@ import typer
 from ..evidence.atomic_write import write_atomically
 from ..nmap.model import UNKNOWN, NmapHost, NmapPort, NmapRun
 from ..nmap.observe import local_fault_of, not_told, observe
-from ..nmap.run import NmapError, NmapRequest, NmapRequestError, NmapResult, check_request, run_nmap
+from ..nmap.run import NmapError, NmapRequest, NmapRequestError, NmapResult, check_request, is_single, run_nmap
+from ..nmap.scope import left_out, why_outside
 from ..nmap.target_syntax import MAX_FILE_OCTETS, TargetSyntaxError, read_list
 from ..policy.model import Exit
 from ..probe.codec import observation_to_json
 from ..probe.engine import local_vantage
 from ..probe.journal import JournalWriter
 from ..probe.model import Observation, Target
+from ..probe.scope import OUT_OF_SCOPE, Scope
 from ..probe.version import __version__
 from ..report.escape import visible
+from ..report.run_header import NOT_ASV
 from .ending import say, stop
 
 NMAP = "Nmap"
@@ -65,7 +69,9 @@ ScanType = Annotated[
 ]
 
 OF_NMAP = ("service_version", "skip_discovery", "timing", "ipv6", "scripts", "scan_type")
-OF_BOTH = ("targets", "input_list", "exclude", "ports", "deadline", "journal", "as_json", "xml", "lines", "engine")
+OF_BOTH = (
+    "targets", "input_list", "exclude", "ports", "deadline", "journal", "as_json", "xml", "lines", "engine", "scope",
+)  # fmt: skip
 
 
 def refuse_foreign_options(context: typer.Context, engine: str) -> None:
@@ -101,6 +107,7 @@ def request_of(
     scripts: list[str] | None,
     scan_type: str,
     deadline: float | None,
+    scope: Scope | None = None,
 ) -> NmapRequest:
     """The request, checked; ends with exit code 2 where Nmap must not see it."""
     words = list(targets or [])
@@ -110,7 +117,7 @@ def request_of(
                 words += read_list(lines.read(MAX_FILE_OCTETS + 1), str(input_list))
         request = NmapRequest(
             tuple(words), tuple(exclude or ()), ports, service_version, skip_discovery, timing, ipv6,
-            tuple(scripts or ()), scan_type, deadline,
+            tuple(scripts or ()), scan_type, deadline, scope,
         )  # fmt: skip
         check_request(request)
     except OSError as error:
@@ -138,7 +145,7 @@ def scan_with_nmap(request: NmapRequest, journal: Path | None, as_json: bool, xm
         stop(Exit.USAGE, str(error))
     except NmapError as error:
         stop(Exit.INCOMPLETE, str(error))
-    unseen = _tell(request, result, hosts, journal, as_json)
+    unseen = _tell(request, result, hosts, journal, as_json) + _tell_left_out(request, as_json)
     run = result.run
     kind = "raw sockets" if result.scan_type == "syn" else "without raw sockets"
     print(
@@ -192,10 +199,35 @@ def _tell(request: NmapRequest, result: NmapResult, hosts: list[NmapHost], journ
             ):
                 number = int(request.ports) if request.ports.isdigit() else 995
                 target = Target((word,), word.strip("[]"), number, None, None)
-                tell(not_told(target, "pop3s", vantage=vantage, run_id=run_id, at=None, outcome=outcome, detail=why))
+                seen = not_told(target, "pop3s", vantage=vantage, run_id=run_id, at=None, outcome=outcome, detail=why)
+                outside = "" if request.scope is None or outcome == "not-found" else why_outside(word, request.scope)
+                tell(dataclasses.replace(seen, not_tested=OUT_OF_SCOPE, detail=outside, tcp=None) if outside else seen)
     except OSError as error:
         stop(Exit.CANNOT_VOUCH, f"{journal or 'standard output'} can't be written ({error.strerror or error})")
     return unseen
+
+
+def _tell_left_out(request: NmapRequest, as_json: bool) -> int:
+    """Tell of ranges that are out of scope, wholly or in part.
+
+    :returns: how many
+    """
+    count = 0
+    for word in request.targets if request.scope is not None else ():
+        if request.scope is None or is_single(word):
+            continue
+        out, size, why = left_out(word, request.scope)
+        if out:
+            count += 1
+            many = f"{out} of {size} addresses are out of scope"
+            if out < 0:
+                many = "whatever of it is out of scope was left out"
+            line = f"{visible(word, 80)}  NOT TESTED: {many}" + (f" ({visible(why, 200)})" if why else "")
+            print(line, file=sys.stderr) if as_json else say(line)
+    if request.scope is not None:
+        told = f"scope {request.scope.ticket} {request.scope.file} sha256:{request.scope.sha256}; {NOT_ASV}"
+        print(f"port995: {visible(told, 400)}", file=sys.stderr)
+    return count
 
 
 def ports_of(host: NmapHost, run: NmapRun, asked: str) -> list[NmapPort]:

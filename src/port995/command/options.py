@@ -12,10 +12,12 @@ import typer
 
 from ..dns.model import DnsPlan
 from ..dns.resolvers import ResolverError, plan_of
+from ..evidence.given_files import GivenScope, load_scope
 from ..nmap.target_syntax import MAX_FILE_OCTETS, MAX_TARGETS, TargetSpace, TargetSyntaxError, TypedTarget, read_list
 from ..policy.gate import GateRules
 from ..policy.inventory import plan_host
 from ..policy.model import Exit, HostPlan, Intent, Severity
+from ..policy.scope_file import ScopeError
 from ..probe.model import Target
 from ..probe.options import OptionsError, ScanOptions
 from ..report.formats import ALL, FormatError, all_formats, formats_of
@@ -196,6 +198,27 @@ AuthUnverified = Annotated[
     ),
 ]
 
+Scope = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--scope",
+        metavar="FILE",
+        help="YAML: networks, times, own addresses that are permitted, what is never touched, ticket. Nothing else is"
+        " connected to.",
+        rich_help_panel=MANNERS,
+    ),
+]
+Population = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--population",
+        metavar="FILE",
+        help="Hosts that there are, CSV (columns address, host, name) or Nmap's XML: those that the targets or the"
+        " inventory lack are told.",
+        rich_help_panel="Judging",
+    ),
+]
+
 DEFAULTS = ScanOptions()
 
 JUDGING = "Judging"
@@ -343,6 +366,16 @@ def canary_of(text: str | None) -> Target | None:
     if len(found) != 1:
         stop(Exit.USAGE, f"--canary-host is {text!a}, expected one host")
     return Target((found[0].name,), found[0].address, found[0].port or 995, None, None)
+
+
+def scope_of(path: Path | None) -> GivenScope | None:
+    """The scope file; ends with exit code 2 where it can't be used, or lets nothing be touched now."""
+    if path is None:
+        return None
+    try:
+        return load_scope(path)
+    except ScopeError as error:
+        stop(Exit.USAGE, str(error))
 
 
 def checked(options: ScanOptions) -> ScanOptions:

@@ -40,6 +40,7 @@ from ..probe.tls.interrogation import NO_TLS_HERE, PORT_NOT_OPEN, answered
 from ..probe.version import __version__
 from ..report.escape import visible
 from ..report.page import page
+from ..report.run_header import NOT_ASV
 from . import credentials as logging_in
 from . import nmap_scan
 from . import options as given
@@ -93,6 +94,7 @@ def scan(
     per_address: given.PerAddress = given.DEFAULTS.per_address,
     pace: given.Pace = None,
     rate: given.Rate = None,
+    scope: given.Scope = None,
     canary_host: given.CanaryHost = None,
     credentials: given.Credentials = None,
     allow_dele: given.AllowDele = False,
@@ -143,10 +145,11 @@ def scan(
     Exit code 0: every endpoint was observed; 2: wrong usage; 3: something was not observed; 4: internal error.
     """
     nmap_scan.refuse_foreign_options(context, engine)
+    permitted = given.scope_of(scope)
     if engine == nmap_scan.ENGINE:
         request = nmap_scan.request_of(
             targets, input_list, exclude, ports, service_version, skip_discovery, timing, ipv6, scripts, scan_type,
-            deadline,
+            deadline, None if permitted is None else permitted.scope,
         )  # fmt: skip
         return nmap_scan.scan_with_nmap(request, journal, as_json, xml)
     port = nmap_scan.single_port(ports)
@@ -186,6 +189,7 @@ def scan(
             address_seconds=paced[1],
             rate=rate,
             logins=logins,
+            scope=None if permitted is None else permitted.scope,
         )
     )
     for note in notes:
@@ -257,17 +261,21 @@ def scan(
             say(line)
         if lookups:
             say("\n".join(["DNS", *(f"  {line_of_lookup(lookup)}" for lookup in lookups), ""]))
+    ended_early = summary.cancelled or summary.deadline_reached or summary.window_ended
     if xml is not None and in_xml is not None:
-        nmap_scan.write_xml(xml, in_xml.document(complete=not (summary.cancelled or summary.deadline_reached)))
+        nmap_scan.write_xml(xml, in_xml.document(complete=not ended_early))
     print(
         f"port995: {summary.observations} observations, {unseen} of them not made to the end, {summary.connections}"
         f" connections, {summary.seconds:.1f} s",
         file=sys.stderr,
     )
+    if permitted is not None:
+        told = f"scope {permitted.scope.ticket} {permitted.scope.file} sha256:{permitted.scope.sha256}; {NOT_ASV}"
+        print(f"port995: {visible(told, 400)}", file=sys.stderr)
     unsaid = sum(not lookup.definite for lookup in lookups)
     if dns_plan is not None:
         print(f"port995: {len(lookups)} DNS lookups, {unsaid} of them without an answer", file=sys.stderr)
-    return int(Exit.INCOMPLETE if unseen or unsaid or summary.cancelled or summary.deadline_reached else Exit.PASSED)
+    return int(Exit.INCOMPLETE if unseen or unsaid or ended_early else Exit.PASSED)
 
 
 def _clients(observations: Sequence[Observation]) -> list[str]:
