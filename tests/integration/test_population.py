@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from port995.lab.lab import Lab
+from port995.report import schema
 
 from ..ports import own_base_port
 from .command_line import QUICK, Ended, port995
@@ -105,7 +107,10 @@ def test_names_are_looked_up_once_and_judging_again_asks_nobody(lab: Lab, tmp_pa
     out = tmp_path / "out"
     run = audited(lab, out, "--population", path, "--checks", "POP3S-PORT-001")
     assert run.code == 1 and verdict(out) == ("not_tested", "fail"), run
-    names = {one["name"]: one for one in json.loads((out / "population-names.json").read_text())["names"]}
+    document = json.loads((out / "population-names.json").read_text())
+    for name, one in (("names-1", document), ("run-1", json.loads((out / "run.json").read_text()))):
+        Draft202012Validator(schema.load(name)).validate(one)
+    names = {one["name"]: one for one in document["names"]}
     assert names["localhost"]["outcome"] == "resolved" and names["nobody.invalid"]["outcome"] != "resolved"
     report = (out / "report.json").read_bytes()
     assert port995("judge", out, "--at", json.loads(report)["judged_at"]).code == 1

@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from port995.lab.lab import Lab
 from port995.probe.journal import read_cut_journal
+from port995.report import schema
 
 from ..ports import own_base_port
 from .command_line import QUICK, Ended, journal, port995, statuses
@@ -186,6 +188,8 @@ def test_what_is_in_scope_passes_and_every_report_names_the_scope(lab: Lab, tmp_
     assert f"scope: ticket CHG-2026-1, {scope} sha256:{digest}; not an ASV scan" in run.out
     assert (out / "scope.yml").read_bytes() == scope.read_bytes()
     header, report = (json.loads((out / name).read_text()) for name in ("run.json", "report.json"))
+    for name, document in (("run-1", header), ("report-1", report)):
+        Draft202012Validator(schema.load(name)).validate(document)
     assert (header["scope"]["sha256"], header["scope"]["ticket"]) == (digest, "CHG-2026-1")
     assert (report["scope"]["sha256"], report["scope"]["ticket"]) == (digest, "CHG-2026-1")
     assert report["statement"] == "not an ASV scan" and report["scope"]["networks"] == ["127.0.95.1/32"]

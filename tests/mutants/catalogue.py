@@ -901,4 +901,73 @@ LOOKING_FROM = (
     ),
 )
 
-MUTANTS = (*LOOKING_FROM, *SEEING, *JUDGING, *BELIEVING, *TELLING, *CERTIFYING, *LOGGING_IN, *PLAYBOOK, *DNS, *ACTING)
+SCOPED = (
+    Mutant(
+        "an-address-out-of-scope-is-aimed-at",
+        "src/port995/probe/engine.py",
+        '        outside = "" if options.scope is None else options.scope.outside(address)\n',
+        '        outside = ""\n',
+        "what a name leads to out of scope is taken for a target",
+        ("tests/unit/probe/test_aims.py",),
+    ),
+    Mutant(
+        "nobody-asks-before-a-connection",
+        "src/port995/probe/endpoint.py",
+        "        self._require_scope(aim.address, aim.family)\n",
+        "",
+        "connections come from own addresses that are not permitted",
+        ("tests/integration/test_scope.py",),
+    ),
+    Mutant(
+        "ipv4-in-ipv6-escapes-the-never-scan-list",
+        "src/port995/probe/scope.py",
+        "        return found.ipv4_mapped\n",
+        "        return found\n",
+        "::ffff:192.0.2.66 is not 192.0.2.66",
+        ("tests/unit/probe/test_scope.py",),
+    ),
+    Mutant(
+        "networks-win-over-never",
+        "src/port995/probe/scope.py",
+        "            found = _first(self.never, one)\n",
+        "            found = _first(self.never, one) if not _first(self.networks, one) else \"\"\n",
+        "what must never be touched is, where a network holds it",
+        ("tests/unit/probe/test_scope.py",),
+    ),
+    Mutant(
+        "an-ended-window-is-open",
+        "src/port995/probe/scope.py",
+        "            if begins <= until < ends:\n",
+        "            if begins <= until:\n",
+        "connections are made after the time that was permitted",
+        ("tests/unit/probe/test_scope.py",),
+    ),
+    Mutant(
+        "a-stranger-is-known-while-he-is-silent",
+        "src/port995/policy/population.py",
+        "            elif known.unsettled:\n",
+        "            elif known.unsettled or host.state != OPEN:\n",
+        "who is not in the inventory may be in it after all",
+        ("tests/unit/policy/test_inventory_list.py",),
+    ),
+    Mutant(
+        "an-empty-list-passes",
+        "src/port995/policy/checks/inventory.py",
+        "        if not found.count:\n",
+        "        if not found.count and not found.dark:\n",
+        "a list of addresses that gave no sign of life shows that nobody is missing",
+        ("tests/unit/policy/test_inventory_list.py",),
+    ),
+    Mutant(
+        "a-cut-list-is-whole",
+        "src/port995/policy/checks/inventory.py",
+        "        return [*decide(found), *open_questions]\n",
+        "        return [*decide(found)]\n",
+        "what stands behind the cut is not missing",
+        ("tests/unit/policy/test_inventory_list.py",),
+    ),
+)  # fmt: skip
+
+MUTANTS = (
+    *LOOKING_FROM, *SEEING, *JUDGING, *BELIEVING, *TELLING, *CERTIFYING, *LOGGING_IN, *PLAYBOOK, *DNS, *ACTING, *SCOPED,
+)  # fmt: skip

@@ -7,12 +7,15 @@ import hashlib
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from port995.evidence.given_files import load_scope
 from port995.policy.model import HostPlan
 from port995.policy.scope_file import ScopeError, read_scope, require_now, within
 from port995.probe.model import Target
 from port995.probe.scope import Scope, Window, moment
+from port995.report import schema
 
 WHOLE = b"""\
 schema: port995/scope/1
@@ -25,6 +28,7 @@ times:
   - {from: 2026-11-27T22:00:00+01:00, to: "2026-11-28T04:00:00Z"}
   - {from: 2026-07-01T22:00:00, to: 2026-07-02 04:00, zone: Europe/Berlin}
 """
+SCHEMA = Draft202012Validator(schema.load("scope-1"))
 HEAD = "schema: port995/scope/1\nnetworks: [192.0.2.0/24]\n"
 
 
@@ -91,6 +95,29 @@ def test_networks_alone_are_enough() -> None:
 def test_what_is_not_understood_is_refused_with_its_line(text: str, words: str) -> None:
     with pytest.raises(ScopeError, match=words):
         read_scope(text.encode(), "f")
+
+
+@pytest.mark.parametrize("text", [WHOLE.decode(), HEAD])
+def test_the_published_schema_takes_what_is_read(text: str) -> None:
+    read_scope(text.encode(), "f")
+    SCHEMA.validate(yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506 - texts alone
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + "nevr: [192.0.2.1]\n",
+        HEAD + "never: []\n",
+        HEAD + "never: [legacy.example.org]\n",
+        HEAD + "times: [{from: 2026-11-27T22:00:00, to: 2026-11-28T04:00:00Z}]\n",
+        HEAD + "times: [{from: 2026-11-27T22:00:00Z, to: 2026-11-28T04:00:00Z, zone: UTC}]\n",
+        "schema: port995/scope/1\n",
+    ],
+)
+def test_the_published_schema_refuses_what_is_refused(text: str) -> None:
+    with pytest.raises(ScopeError):
+        read_scope(text.encode(), "f")
+    assert not SCHEMA.is_valid(yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506 - texts alone
 
 
 def test_a_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:

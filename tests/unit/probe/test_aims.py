@@ -13,6 +13,7 @@ from port995.probe.engine import aims_of
 from port995.probe.model import Resolution, Target
 from port995.probe.options import ScanOptions
 from port995.probe.resolve import family_of
+from port995.probe.scope import Scope
 
 TARGET = Target(("host",), "mail.example.org")
 V4, V4B, V6 = "192.0.2.1", "192.0.2.2", "2001:db8::1"
@@ -87,6 +88,16 @@ def test_a_name_without_an_address_is_an_aim_from_each_source(outcome: str) -> N
 
 def test_what_the_resolver_gave_that_is_no_address_is_our_fault_and_told() -> None:
     assert rows((V4, "junk")) == [(V4, 4, None, None), (None, None, None, "internal-error")]
+
+
+def test_an_address_out_of_scope_is_told_and_not_tried() -> None:
+    scope = Scope(("192.0.2.0/24",), (V4B,))
+    assert rows((V4, V4B, V6), scope=scope) == [
+        (V4, 4, None, None), (V4B, 4, None, "out-of-scope"), (V6, 6, None, "out-of-scope")
+    ]  # fmt: skip
+    assert rows((V4B,), "numeric", scope=scope, source_addresses=(S4, S4B)) == [(V4B, 4, None, "out-of-scope")]
+    (aim,) = aims_of(TARGET, Resolution("resolved", (V4B,)), ScanOptions(scope=scope))
+    assert aim.detail == "out of scope: 192.0.2.2 is on the never-scan list (192.0.2.2/32)"
 
 
 @given(

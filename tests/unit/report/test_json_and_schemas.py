@@ -46,7 +46,7 @@ def seen(vantage: str = "controller", run: str = RUN) -> Observation:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["report-1", "gate-1", "run-1", "observation-1"])
+@pytest.mark.parametrize("name", ["report-1", "gate-1", "run-1", "observation-1", "scope-1", "names-1"])
 def test_the_schemas_are_schemas(name: str) -> None:
     Draft202012Validator.check_schema(schema.load(name))
     assert name in schema.names()

@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent
 
 
 def names() -> tuple[str, ...]:
-    """Every schema there is: ``dns-1``, ``gate-1``, ``observation-1``, ``report-1``, ``run-1``."""
+    """Every schema there is: ``dns-1``, ``gate-1``, ``observation-1``, ``report-1``, ``run-1`` and others."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 
 
