@@ -57,6 +57,8 @@ def test_seconds_left_are_those_of_the_windows_together() -> None:
     assert two.seconds_left(moment(BEGIN) - 1) == 0
     assert two.seconds_left(moment("2026-11-28T05:00:00Z") - 0.5) == 0.5
     assert two.seconds_left(moment("2026-11-28T05:00:00Z")) == 0
+    for late in (1, 3600, 1e9):
+        assert two.seconds_left(moment("2026-11-28T05:00:00Z") + late) == 0
     assert Scope(("::/0",)).seconds_left(0) is None
     with pytest.raises(OutOfScope, match="out of scope: its time"):
         two.require("2001:db8::1", moment(BEGIN) - 1)
