@@ -9,16 +9,20 @@ characters), as ``\\xNN``, as Nmap does. Python 3.9, standard library only.
 from __future__ import annotations
 
 import calendar
+import dataclasses
 import time
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 from xml.sax.saxutils import quoteattr
 
 from ..probe.model import Observation
+from ..probe.ranges import count_of, members
 from ..probe.version import __version__
 
 OUTPUT_VERSION = "1.05"
 MAX_TEXT = 4000
+SERVICES = ("pop3s", "pop3")
 Items = List[Tuple[str, str]]
+Script = Tuple[str, Items]
 
 
 class XmlWriter:
@@ -33,16 +37,38 @@ class XmlWriter:
         self._hosts: Dict[str, _Host] = {}
         self._unresolved: List[str] = []
         self._ports: List[int] = []
+        self._groups: List[Observation] = []
+        self._of_ports: Dict[Tuple[str, int], List[Script]] = {}
+        self._of_hosts: Dict[str, List[Script]] = {}
+        self._of_all: List[Script] = []
 
     def add(self, seen: Observation) -> None:
         """Take one observation."""
         if seen.port not in self._ports:
             self._ports.append(seen.port)
+        if seen.told_by == "sweep" and seen.address is not None:
+            return  # It was looked at afterwards too, and that is told.
+        if seen.addresses:
+            self._groups.append(seen)
+            return
         if seen.address is None:
             if seen.target.address not in self._unresolved:
                 self._unresolved.append(seen.target.address)
             return
         self._hosts.setdefault(seen.address, _Host(seen)).add(seen)
+
+    def check(self, name: str, items: Items, address: Optional[str] = None, port: Optional[int] = None) -> None:
+        """Take what was judged, as the output of a script of this name.
+
+        :param address: of the host it is about; ``None``: it is about the whole scan
+        :param port: of the port it is about; ``None``: about the host
+        """
+        if address is None:
+            self._of_all.append((name, items))
+        elif port is None:
+            self._of_hosts.setdefault(address, []).append((name, items))
+        else:
+            self._of_ports.setdefault((address, port), []).append((name, items))
 
     def document(self, *, complete: bool = True) -> str:
         """The whole document.
@@ -50,7 +76,7 @@ class XmlWriter:
         :param complete: whether the scan came to its end; else its readers are told that it did not
         """
         now = int(time.time())
-        hosts = list(self._hosts.values())
+        hosts, silent = self._with_groups()
         up = sum(host.is_up for host in hosts)
         ports = ",".join(map(str, sorted(self._ports)))
         lines = [
@@ -70,8 +96,10 @@ class XmlWriter:
             for name in self._unresolved
         ]
         for host in hosts:
-            lines += host.lines()
-        total = len(hosts)
+            lines += host.lines(self._of_ports, self._of_hosts)
+        if self._of_all:
+            lines.append("<postscript>%s</postscript>" % "".join(_script(*one) for one in self._of_all))
+        total = len(hosts) + silent
         summary = "port995 done; %d addresses (%d up) looked at in %d seconds" % (total, up, now - self._started)
         ending = {"exit": "success"} if complete else {"exit": "error", "errormsg": "the scan was ended before its end"}
         lines += [
@@ -82,6 +110,24 @@ class XmlWriter:
             "</nmaprun>",
         ]
         return "\n".join(lines) + "\n"
+
+    def _with_groups(self) -> Tuple[List[_Host], int]:
+        """Every host, and how many did not answer and are counted only, as Nmap counts hosts that are down."""
+        hosts = dict(self._hosts)
+        groups: Dict[str, List[Observation]] = {}
+        for seen in self._groups:
+            groups.setdefault(seen.target.address, []).append(seen)
+        silent = 0
+        for group in groups.values():
+            if not any(one.tcp is not None and one.tcp.state in ("open", "closed") for one in group):
+                silent += max(sum(count_of(o.addresses) for o in group if o.service == kind) for kind in SERVICES)
+                continue
+            for one in group:
+                for address in members(one.addresses):
+                    target = dataclasses.replace(one.target, hosts=(address,), address=address)
+                    single = dataclasses.replace(one, address=address, addresses=(), target=target)
+                    hosts.setdefault(address, _Host(single)).add(single)
+        return list(hosts.values()), silent
 
 
 class _Host:
@@ -112,7 +158,11 @@ class _Host:
     def is_up(self) -> bool:
         return any(state in ("open", "closed") for state in self._states.values())
 
-    def lines(self) -> List[str]:
+    def lines(
+        self, of_ports: Dict[Tuple[str, int], List[Script]], of_hosts: Dict[str, List[Script]]
+    ) -> List[str]:
+        """Its element, with the scripts that are about it and its ports."""
+        about = "".join(_script(*one) for one in of_hosts.get(self._address, ()))
         status = ("up", "conn-refused" if "open" not in self._states.values() else "syn-ack")
         if not self.is_up:
             status = ("unknown", "no-response")
@@ -125,8 +175,17 @@ class _Host:
             *names,
             "</hostnames>",
             "<ports>",
-            *(line for port in sorted(self._ports) for line in self._ports[port]),
+            *(
+                line
+                for port in sorted(self._ports)
+                for line in (
+                    *self._ports[port],
+                    *(_script(*one) for one in of_ports.get((self._address, port), ())),
+                    "</port>",
+                )
+            ),
             "</ports>",
+            *(["<hostscript>%s</hostscript>" % about] if about else []),
             "</host>",
         ]
 
@@ -145,7 +204,7 @@ def _port_lines(seen: Observation, state: str) -> List[str]:
     ]
     for script, items in _scripts(seen):
         lines.append(_script(script, items))
-    return [*lines, "</port>"]
+    return lines
 
 
 def _scripts(seen: Observation) -> List[Tuple[str, Items]]:

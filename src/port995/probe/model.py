@@ -677,8 +677,8 @@ class Observation:
     """Why no login was tried; empty: it was, or none was owed."""
 
     told_by: str = ""
-    """``nmap``: it is Nmap's word, and nothing of it was seen by this probe; ``sweep``: the state of the port only, as it
-    was found before others looked further (`port995.probe.sweep`); empty: this probe saw all of it."""
+    """``nmap``: it is Nmap's word, and nothing of it was seen by this probe; ``sweep``: the state of the port only, as
+    it was found before others looked further (`port995.probe.sweep`); empty: this probe saw all of it."""
 
     addresses: Tuple[str, ...] = ()
     """Addresses that this one observation stands for, since the same was seen of each: ``192.0.2.7``, or

@@ -79,14 +79,17 @@ class States:
         self._numbers[index] = number
         return None
 
+    def change(self, other: Callable[[PortWord], PortWord]) -> None:
+        """Put other words in the place of those that were noted."""
+        self._words[1:] = map(other, self._words[1:])
+
     def at(self, index: int) -> PortWord:
         """The word for an address; `NOT_LOOKED`: there is none."""
         return self._words[self._numbers[index]]
 
 
 def sweep(
-    addresses: Sequence[str],
-    port: int,
+    places: Sequence[Tuple[str, int]],
     source: Optional[str],
     timeout: float,
     states: States,
@@ -96,9 +99,9 @@ def sweep(
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> int:
-    """Connect to the port on every address, and note the states. What was not looked at when it is stopped stays so.
+    """Connect to every place, and note the states. What was not looked at when it is stopped stays so.
 
-    :param addresses: IP literals
+    :param places: IP literals with their ports
     :param source: local address to connect from; ``None``: the kernel's choice
     :param timeout: seconds for an answer
     :param in_flight: connects at one time; fewer where this process may not have as many files
@@ -107,7 +110,7 @@ def sweep(
     :param progress: told how many addresses are done
     :returns: how many connects were begun
     """
-    return _Sweep(addresses, port, source, timeout, states, in_flight, rate).run(stopped, progress)
+    return _Sweep(places, source, timeout, states, in_flight, rate).run(stopped, progress)
 
 
 class _Flight:
@@ -123,18 +126,17 @@ class _Flight:
 class _Sweep:
     def __init__(
         self,
-        addresses: Sequence[str],
-        port: int,
+        places: Sequence[Tuple[str, int]],
         source: Optional[str],
         timeout: float,
         states: States,
         in_flight: int,
         rate: Optional[float],
     ) -> None:
-        self._addresses, self._port, self._source, self._states = addresses, port, source, states
+        self._places, self._source, self._states = places, source, states
         self._timeout = timeout
         self._repeats = 1 if timeout <= KERNEL_REPEATS_AFTER else 0
-        self._limit = max(1, min(in_flight, _files() - SPARE_FILES, _neighbours(addresses)))
+        self._limit = max(1, min(in_flight, _files() - SPARE_FILES, _neighbours([place[0] for place in places])))
         self._most = self._limit
         self._gap = 0.0 if rate is None else 1.0 / rate
         self._next_at = time.monotonic()
@@ -150,7 +152,7 @@ class _Sweep:
 
     def run(self, stopped: Callable[[], bool], progress: Callable[[int], None]) -> int:
         try:
-            while (self._flying or self._again or self._next < len(self._addresses)) and not stopped():
+            while (self._flying or self._again or self._next < len(self._places)) and not stopped():
                 self._begin_some()
                 # Answers that came before this moment are taken below, before anything is called silent by it.
                 now = time.monotonic()
@@ -172,7 +174,7 @@ class _Sweep:
         if self._waiting:
             until = min(until, self._waiting[0].started + self._timeout)
         room = self._flying < self._most and self._scarce_since is None
-        if room and self._next < len(self._addresses):
+        if room and self._next < len(self._places):
             until = min(until, self._next_at)
         return max(0.0, until - now)
 
@@ -183,7 +185,7 @@ class _Sweep:
                 return
             if self._again and self._again[0][2] <= now:
                 index = self._again.popleft()[0]
-            elif self._next < len(self._addresses):
+            elif self._next < len(self._places):
                 index = self._next
                 self._next += 1
             else:
@@ -197,12 +199,12 @@ class _Sweep:
         :returns: whether there may be room for another one
         """
         started = time.monotonic()
-        address = self._addresses[index]
+        address, port = self._places[index]
         family = family_of(address) or 4
         connecting: Optional[socket.socket] = None
         try:
             connecting = open_socket(family, self._source)
-            code = connecting.connect_ex(sockaddr(address, self._port, family))
+            code = connecting.connect_ex(sockaddr(address, port, family))
             if code not in (0, errno.EINPROGRESS, errno.EINTR, errno.ECONNREFUSED):
                 raise OSError(code, os.strerror(code))
             used = str(connecting.getsockname()[0])
@@ -241,7 +243,7 @@ class _Sweep:
             self._answered(flight, code)
 
     def _answered(self, flight: _Flight, code: int) -> None:
-        address = self._addresses[flight.index]
+        address = self._places[flight.index][0]
         if code in (0, errno.ECONNRESET):
             # Only a connection can be reset: the SYN was answered.
             if code == 0 and with_itself(flight.connecting):
@@ -287,7 +289,7 @@ class _Sweep:
         self._done += 1
         self._most = min(self._limit, self._most + 1)
         # An address of this machine is connected to from itself: that is no place of its own to look from.
-        used = None if used == self._addresses[index] else used
+        used = None if used == self._places[index][0] else used
         self._states.note(index, PortWord(told.state, told.reason, told.errno, used))
 
 
