@@ -176,6 +176,8 @@ class _Sweep:
         room = self._flying < self._most and self._scarce_since is None
         if room and self._next < len(self._places):
             until = min(until, self._next_at)
+        if self._again and self._flying < self._most:
+            until = min(until, self._again[0][2])
         return max(0.0, until - now)
 
     def _begin_some(self) -> None:
