@@ -154,7 +154,7 @@ def audit(
             "-oX",
             "--xml",
             metavar="FILE",
-            help="Write Nmap XML too, the checks as scripts in it.",
+            help="Write Nmap XML too, the checks in a script of each port.",
             rich_help_panel=REPORTS,
         ),
     ] = None,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,8 +22,9 @@ from ..nmap.run import NmapError, NmapRequest, NmapRequestError, NmapResult, che
 from ..nmap.target_syntax import TypedTarget
 from ..policy.model import Exit, HostPlan, Intent
 from ..probe.endpoint import utc_now
-from ..probe.model import Target, Vantage
-from ..probe.options import ScanOptions
+from ..probe.engine import run_scan
+from ..probe.model import Observation, Target, Vantage
+from ..probe.options import SESSION, ScanOptions
 from ..probe.sweep import PortWord, States, sweep
 from ..report.escape import visible
 from . import options as given
@@ -154,7 +156,8 @@ class Search:
         looks = [("pop3", self._pop3_port)] if self._pop3_port else []
         looks.append(("pop3s", self.port))
         states = {service: States(len(places)) for service, _port in looks}
-        more: dict[str, tuple[int, ...]] = {}
+        more: dict[str, list[int]] = {}
+        unsure: list[Target] = []
         told: list[tuple[str, NmapRun, NmapHost, Target, str]] = []
         started = utc_now()
 
@@ -165,11 +168,14 @@ class Search:
             one = single if place is None else self._space.ranged[place]
             if one is None:
                 return
-            others = tuple(port for port in pop3s_ports(host) if port not in dict(looks).values()) if self._many else ()
-            if others:
-                more[one.name] = others
-            for port in others:
-                told.append((one.name, run, host, Target((one.name,), one.address, port, None, None), "pop3s"))
+            known, unknown = pop3s_ports(host) if self._many else ([], [])
+            for number in (*known, *unknown):
+                if number not in dict(looks).values():
+                    other = Target((one.name,), one.address, number, None, None)
+                    told.append((one.name, run, host, other, "pop3s"))
+                    more.setdefault(one.name, []).append(number)
+                    if number in unknown:
+                        unsure.append(other)
             for service, port in looks:
                 if place is not None:
                     tcp = tcp_of(host, host.port(port, run.tcp_ports))
@@ -195,7 +201,31 @@ class Search:
                 one.change(lambda word: told_here(word, fault))
         views = [View(service, port, None, states[service], NMAP, started, ended, "") for service, port in looks]
         _tell(result)
-        return population(self._space, views, intent, planned, more, words)
+        no_pop3s = self._no_pop3s_among(unsure, cancelled)
+        others = {name: tuple(port for port in ports if (name, port) not in no_pop3s) for name, ports in more.items()}
+        words = [one for one in words if (one[0], one[1].port) not in no_pop3s]
+        found = population(
+            self._space, views, intent, planned, {name: ports for name, ports in others.items() if ports}, words
+        )
+        return dataclasses.replace(found, notes=(*found.notes, *no_pop3s.values()))
+
+    def _no_pop3s_among(self, unsure: list[Target], cancelled: Callable[[], bool]) -> dict[tuple[str, int], str]:
+        """Ports that Nmap knew nothing of and that are no POP3S, and what they are: one session with each. One that
+        can't be told stays: the checker says what there is to say."""
+        if not unsure or cancelled():
+            return {}
+        options = dataclasses.replace(
+            self._options, depth=SESSION, questions=(), canary_host=None, logins=None, source_addresses=()
+        )
+        seen: list[Observation] = []
+        run_scan(unsure, options, Vantage(), "0" * 32, seen.append)
+        none = {}
+        for one in seen:
+            why = _is_no_pop3s(one)
+            if why:
+                where = f"{one.target.address}:{one.port}"
+                none[one.target.hosts[0], one.port] = f"{where} is open, and no POP3S: {why}"
+        return none
 
 
 def main_port(how: str, ports: str) -> int:
@@ -209,6 +239,18 @@ def main_port(how: str, ports: str) -> int:
     except NmapRequestError as error:
         stop(Exit.USAGE, str(error))
     return 995 if ports == "-" or 995 in numbers_of(ports) else numbers_of(ports)[0]
+
+
+def _is_no_pop3s(seen: Observation) -> str:
+    """Why a port is no POP3S; empty: it is, or that can't be told."""
+    tls, pop3 = seen.tls, seen.pop3
+    if tls is not None and tls.outcome == "not-tls":
+        return "what speaks there speaks no TLS"
+    if tls is not None and tls.outcome in ("timeout", "eof", "reset") and not tls.octets_received:
+        return f"it said nothing to a hello ({tls.outcome})"
+    if tls is not None and tls.outcome == "completed" and (pop3 is None or pop3.greeting_status not in ("+OK", "-ERR")):
+        return "it speaks TLS, and greets as no POP3 server"
+    return ""
 
 
 def told_here(word: PortWord, fault: str) -> PortWord:

@@ -1,29 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ports on which POP3S was found by Nmap, or may be: what speaks POP3 inside TLS, and TLS that Nmap could not tell more
-of. Needs a scan with ``-sV``. Python 3.9, standard library only."""
+"""Ports on which Nmap found POP3S, and ports of which it can't say what they are. Needs a scan with ``-sV``.
+
+Nmap's own hellos are old: of a server that takes TLS 1.2 and later alone it may learn nothing, not even that it speaks
+TLS. So what it does not recognise is asked again by whoever can. Python 3.9, standard library only.
+"""
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import List, Tuple
 
 from .model import OPEN, NmapHost, NmapPort
 
 POP3 = ("pop3", "pop3s")
 
 
-def pop3s_ports(host: NmapHost) -> Tuple[int, ...]:
-    """The ports of a host that a POP3S checker has to look at, in ascending order."""
-    return tuple(sorted(port.port for port in host.ports if port.protocol == "tcp" and may_be_pop3s(port)))
+def pop3s_ports(host: NmapHost) -> Tuple[List[int], List[int]]:
+    """The open ports of a host that may speak POP3 inside TLS, in ascending order.
 
-
-def may_be_pop3s(port: NmapPort) -> bool:
-    """Whether an open port speaks POP3 inside TLS, as far as Nmap says.
-
-    Where Nmap found TLS and recognised nothing in it, the name is that of the port number, a guess, or ``unknown``.
+    :returns: those that do, as Nmap recognised, and those that it recognised nothing of, or nothing but TLS
     """
-    name = port.service.partition(" ")[0]
-    if port.state != OPEN:
-        return False
-    if port.tunnel == "ssl":
-        return name in POP3 or port.guessed or name in ("", "unknown", "ssl")
-    return name == "pop3s"
+    ports = sorted((one for one in host.ports if one.protocol == "tcp" and one.state == OPEN), key=lambda one: one.port)
+    known = [one.port for one in ports if is_pop3s(one)]
+    return known, [one.port for one in ports if one.port not in known and is_unknown(one)]
+
+
+def is_pop3s(port: NmapPort) -> bool:
+    """Whether Nmap recognised POP3 inside TLS."""
+    return port.tunnel == "ssl" and port.service.partition(" ")[0] in POP3 and not port.guessed
+
+
+def is_unknown(port: NmapPort) -> bool:
+    """Whether Nmap recognised nothing, or TLS and nothing in it: the name is then that of the number, or none."""
+    return port.guessed or port.service.partition(" ")[0] in ("", "unknown", "ssl")

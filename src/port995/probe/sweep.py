@@ -22,7 +22,6 @@ from collections import deque
 from typing import Callable, Deque, Dict, List, Optional, Sequence, Tuple
 
 from .model import TcpConnect
-from .resolve import family_of
 from .tcp import SELF_CONNECTS, answer_of, local_of, open_socket, sockaddr, with_itself
 
 IN_FLIGHT = 8192
@@ -202,7 +201,7 @@ class _Sweep:
         """
         started = time.monotonic()
         address, port = self._places[index]
-        family = family_of(address) or 4
+        family = 6 if ":" in address else 4
         connecting: Optional[socket.socket] = None
         try:
             connecting = open_socket(family, self._source)
