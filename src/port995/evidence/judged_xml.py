@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A judged run as Nmap XML: what was seen of each port, with each check as a table of its id in the script ``port995``."""
+"""A judged run as Nmap XML: each port with what was seen of it and its checks, tables of the script ``port995``."""
 
 from __future__ import annotations
 

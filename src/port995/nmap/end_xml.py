@@ -8,7 +8,7 @@ import contextlib
 import os
 import shutil
 import time
-from typing import Dict
+from typing import IO, Dict
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
@@ -32,6 +32,7 @@ def copy_ended(source: str, target: str, problem: str) -> bool:
     beside = "%s.%d.tmp" % (target, os.getpid())
     try:
         with open(source, "rb") as written, open(beside, "wb") as file:
+            scan.take_last(written)
             if scan.ended and not problem:
                 shutil.copyfileobj(written, file)
             else:
@@ -62,6 +63,9 @@ class _Scan:
         self._depth = self._up = self._down = 0
         self._started = int(time.time())
         self._pending = False
+        self._last = (0, b"")
+        """Where the last end tag stands, and what it is, unless it is that of an empty element."""
+
         parser = expat.ParserCreate()
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
         parser.DefaultHandlerExpand = self._other
@@ -74,6 +78,15 @@ class _Scan:
                 self._parser.Parse(data, not data)
                 if not data:
                     return
+
+    def take_last(self, file: IO[bytes]) -> None:
+        """Count the last part as whole where its end tag is, though nothing whole came behind it."""
+        position, tag = self._last
+        if self._pending and tag:
+            file.seek(position)
+            if file.read(len(tag)) == tag:
+                self.whole = position + len(tag)
+            file.seek(0)
 
     def _note(self) -> None:
         """What began here shows where the part before it ended."""
@@ -95,7 +108,7 @@ class _Scan:
         self._note()
         self._depth -= 1
         if self._depth == 1 and name != "runstats":
-            self._pending = True
+            self._pending, self._last = True, (self._parser.CurrentByteIndex, b"</%s>" % name.encode())
         self.ended = self.ended or (self._depth == 0 and name == "nmaprun")
 
     def _other(self, _data: str) -> None:

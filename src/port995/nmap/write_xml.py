@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Write observations as Nmap XML, for the tools that read it: ndiff, python-nmap, whatever knows Nmap's DTD.
 
-What this probe knows and Nmap has no place for stands in a ``<script>`` named ``port995``, a table for each thing and for
-each check. One for each port, since the ndiff of Nmap 7.93 can't sort two (it sorts them by ``<``, which they lack). Text of hosts is
-written with everything but printable ASCII escaped, once for XML and, where XML has no way to write it at all (control
-characters), as ``\\xNN``, as Nmap does. Python 3.9, standard library only.
+What this probe knows and Nmap has no place for stands in a ``<script>`` named ``port995``, a table for each thing and
+for each check. There is one for each port, since the ndiff of Nmap 7.93 can't read two: it sorts them, and they have no
+order. Text of hosts is written with everything but printable ASCII escaped, once for XML and, where XML has no way to
+write it at all (control characters), as ``\\xNN``, as Nmap does. Python 3.9, standard library only.
 """
 
 from __future__ import annotations
