@@ -195,6 +195,18 @@ def test_all_ports_of_a_host_are_one_command(network: Namespaces) -> None:
     assert set(re.findall(rf"^{OPEN}:(\d+)  pop3s  open", scan.stdout, re.MULTILINE)) == {"995", str(ELSEWHERE)}, scan
 
 
+def test_what_nc_telnet_and_an_online_scanner_tell(network: Namespaces) -> None:
+    """The state of a port, as ``nc -zv`` tells it, and the banner of the clear-text port, as ``telnet`` shows it."""
+    ban_anew(network)
+    run = inside(
+        network, "scan", "--depth", "port", "--pop3-port", 0, "--connect-timeout", 1, OPEN, CLOSED, REJECTING, "198.19.0.1"
+    )
+    told = dict(re.findall(r"^([0-9.]+):995  pop3s  (\w+)", run.stdout, re.MULTILINE))
+    assert told == {OPEN: "open", CLOSED: "closed", REJECTING: "filtered", "198.19.0.1": "filtered"}, run
+    banner = inside(network, "scan", "--lines", OPEN)
+    assert re.search(rf"^{OPEN}:110  pop3  open \(syn-ack\)  clear text '\+OK", banner.stdout, re.MULTILINE), banner
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_signal_while_searching_loses_no_address(network: Namespaces, tmp_path: Path, number: signal.Signals) -> None:
     out, xml = tmp_path / "out", tmp_path / "n.xml"
