@@ -354,7 +354,7 @@ def _look(
     :param cancelled: a signal came before
     :returns: whether a signal did
     """
-    aims = every if found is None else tuple(one for one in every if not set(one.hosts) & set(found.groups))
+    aims = every if found is None else found.to_look_at(every)
     expected = len(aims) * 2 * max(1, len(options.source_addresses))
     try:
         with progress(expected, quiet) as step, JournalWriter(str(run.journal_path(vantage.name))) as writer:

@@ -216,7 +216,7 @@ def scan(
         found = search.run(Intent.SERVE, planned)
         every, notes = logging_in.owed(logins, found.targets, found.notes)
         plans = [(host, ()) for host in found.plan]
-        aims = tuple(aim for aim in every if not set(aim.hosts) & set(found.groups))
+        aims = found.to_look_at(every)
         options = dataclasses.replace(options, deadline=search.left(deadline))
     for note in notes:
         print(f"port995: {visible(note)}", file=sys.stderr)

@@ -38,11 +38,6 @@ class Space:
     ranged: tuple[TypedTarget, ...]
     """Addresses of ranges and networks, each once."""
 
-    @property
-    def addresses(self) -> list[str]:
-        """Those that are searched."""
-        return [one.address for one in self.ranged]
-
 
 def part(typed: Iterable[TypedTarget]) -> Space:
     """Part what was typed; an address that was typed by itself too is no part of its range."""
@@ -99,10 +94,9 @@ class Found:
     words: tuple[tuple[str, Observation], ...] = ()
     """What Nmap told of hosts that were typed one by one, and of other ports, by host; the run is not known yet."""
 
-    @property
-    def to_look_at(self) -> tuple[Target, ...]:
-        """The targets that the checker is handed."""
-        return tuple(target for target in self.targets if not any(host in self.groups for host in target.hosts))
+    def to_look_at(self, targets: Sequence[Target]) -> tuple[Target, ...]:
+        """Those of the run's targets that the checker is handed: the groups are looked at no further."""
+        return tuple(target for target in targets if not any(host in self.groups for host in target.hosts))
 
     def observations(self, run_id: str, vantage: Vantage, targets: Sequence[Target]) -> Iterator[Observation]:
         """What was seen while finding, for the run's journal.
