@@ -75,6 +75,12 @@ options:
     description: Hosts that are returned at most. All of them are counted.
     type: int
     default: 1000
+  python_nmap:
+    description:
+      - Return what Nmap told in the form of the library python-nmap too.
+      - Needs that library where the task runs. It is held in memory, so it is for few hosts.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
@@ -89,6 +95,7 @@ attributes:
     support: full
 requirements:
   - nmap 7.70 or later, where the task runs
+  - python-nmap, for O(python_nmap=true) only
 notes:
   - Needs Python 3.9 or later where the task runs.
 seealso:
@@ -196,15 +203,26 @@ xml:
   returned: success
   type: str
   sample: /root/port995-nmap.xml
+python_nmap:
+  description: What C(PortScanner.analyse_nmap_xml_scan) of python-nmap makes of it, with C(nmap) and C(scan).
+  returned: O(python_nmap=true)
+  type: dict
 seconds:
   description: How long it took.
   returned: success
   type: float
 """
 
+import os
+import tempfile
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.nmap.model import project_state
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.nmap.python_nmap import (
+    PythonNmapError,
+    as_python_nmap,
+)
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.nmap.run import (
     NmapError,
     NmapRequest,
@@ -230,6 +248,7 @@ def argument_spec():
         nmap=dict(type="path"),
         xml=dict(type="path"),
         max_hosts=dict(type="int", default=1000),
+        python_nmap=dict(type="bool", default=False),
     )
 
 
@@ -280,8 +299,12 @@ def main():
 
     try:
         check_request(request)
-        result = run_nmap(request, keep, binary=find_nmap(params["nmap"]), xml_to=params["xml"])
-    except NmapError as error:
+        binary = find_nmap(params["nmap"])
+        with tempfile.TemporaryDirectory(prefix="port995-nmap-") as folder:
+            xml = params["xml"] or (os.path.join(folder, "told.xml") if params["python_nmap"] else None)
+            result = run_nmap(request, keep, binary=binary, xml_to=xml)
+            more = dict(python_nmap=as_python_nmap(xml, binary.path)) if params["python_nmap"] else {}
+    except (NmapError, PythonNmapError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(
@@ -302,6 +325,7 @@ def main():
         hosts=rows,
         xml=params["xml"],
         seconds=result.seconds,
+        **more,
     )
 
 

@@ -243,3 +243,24 @@ def test_a_bad_scope_is_refused_before_anything_is_sent(way: str, text: str, wor
     with Counted("127.0.77.1") as servers:
         run = look(way, tmp_path, scope_file(tmp_path, text), servers.port, "127.0.77.1")
         assert run.code == 2 and words in run.err and servers.connections == {"127.0.77.1": 0}, run
+
+
+@pytest.mark.parametrize("how", ["native", pytest.param("nmap", marks=needs_nmap)])
+@pytest.mark.parametrize("text", ["networks: [127.0.78.0/30]", "networks: [127.0.0.0/8]\nnever: [127.0.77.0/30]"])
+def test_a_search_touches_nothing_out_of_scope_and_loses_no_address(how: str, text: str, tmp_path: Path) -> None:
+    scope = scope_file(tmp_path, text)
+    with Counted("127.0.77.1", "127.0.77.2", "127.0.78.1") as servers:
+        run = look("audit", tmp_path, scope, servers.port, "127.0.77.0/30", "127.0.78.0/30", options=("--find", how))
+        assert servers.connections["127.0.77.1"] == servers.connections["127.0.77.2"] == 0, run
+        assert servers.connections["127.0.78.1"] > 0
+    coverage = json.loads((tmp_path / "out" / "report.json").read_text())["coverage"]
+    assert (coverage["inventory"], coverage["excluded"], coverage["holds"]) == (8, 4, True), run
+    assert run.code in (1, 3) and "out of scope" in run.out
+
+
+def test_a_search_comes_from_the_scope_s_own_addresses_alone(tmp_path: Path) -> None:
+    scope = scope_file(tmp_path, "networks: [127.0.0.0/8]\nsources: [127.0.0.9]")
+    with Counted("127.0.77.1") as servers:
+        for options in (("--find", "native"), ("--find", "native", "--source", "127.0.0.1")):
+            run = look("audit", tmp_path, scope, servers.port, "127.0.77.0/30", options=options)
+            assert run.code == 2 and servers.connections == {"127.0.77.1": 0}, run

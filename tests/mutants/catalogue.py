@@ -7,6 +7,38 @@ from .mutant import Mutant
 
 SEEING = (
     Mutant(
+        "silence-of-a-range-is-closed",
+        "src/port995/probe/sweep.py",
+        'TcpConnect("filtered", "no-response")',
+        'TcpConnect("closed", "conn-refused")',
+        "addresses that are silent have refused",
+        ("tests/unit/probe/test_sweep.py",),
+    ),
+    Mutant(
+        "addresses-told-together-are-not-counted",
+        "src/port995/policy/endpoints.py",
+        "        missing += _missing_count(host, own)\n",
+        "",
+        "addresses of a range that the journal says nothing of are as the others",
+        ("tests/unit/policy/test_finders_word.py",),
+    ),
+    Mutant(
+        "a-ban-after-the-search-is-a-closed-port",
+        "src/port995/policy/reach.py",
+        "    findings += _against_finders(intent, endpoint)\n",
+        "",
+        "a port that was found open and is refused afterwards is closed",
+        ("tests/unit/policy/test_finders_word.py",),
+    ),
+    Mutant(
+        "a-finders-word-may-be-lost",
+        "src/port995/policy/endpoints.py",
+        "        if host.found_by and host.count == 1:\n",
+        "        if False:\n",
+        "what found a port need not be in the journal",
+        ("tests/unit/policy/test_finders_word.py",),
+    ),
+    Mutant(
         "probe-always-answers-ok",
         "src/port995/probe/tcp.py",
         '    errno.ECONNREFUSED: ("closed", "conn-refused"),',

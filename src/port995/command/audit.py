@@ -15,7 +15,9 @@ import typer
 from ..evidence.ask_dns import ask_dns
 from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin, questions_of
 from ..evidence.conclude import Conclusion, conclude
+from ..evidence.find import Found
 from ..evidence.inventory_places import places, shown_path
+from ..evidence.judged_xml import as_nmap_xml
 from ..evidence.run_folder import RunError, RunFolder
 from ..nmap.target_syntax import MAX_TARGETS, TypedTarget
 from ..policy.inventory import merge_targets, plan_host
@@ -30,6 +32,8 @@ from ..probe.version import __version__
 from ..report.escape import visible
 from ..report.terminal import render
 from . import credentials as logging_in
+from . import find as searching
+from . import nmap_scan
 from . import options as given
 from .ansible_inventory import InventoryError, problems_of, read_inventory
 from .bundle import bundled, signing_key
@@ -41,7 +45,7 @@ JUDGING, REPORTS = "Judging", "Reports"
 VANTAGE = "controller"
 SIDES = ("inside", "outside", "undeclared")
 VARIABLE_OF = {
-    "intent": "pop3s_intent", "port": "pop3s_port", "pop3_port": "pop3_port", "server_name": "pop3s_server_name",
+    "intent": "pop3s_intent", "ports": "pop3s_port", "pop3_port": "pop3_port", "server_name": "pop3s_server_name",
     "proxy_protocol": "pop3s_proxy_protocol", "domain": "pop3s_domain",
 }  # fmt: skip
 """Options that hold for typed targets, and the host variables that say the same."""
@@ -59,10 +63,20 @@ def audit(
     exclude: given.Exclude = None,
     max_targets: given.MaxTargets = MAX_TARGETS,
     randomize_hosts: given.RandomizeHosts = False,
+    find: searching.Find = None,
     intent: Annotated[
         Intent, typer.Option("--intent", help="What targets are meant to be.", rich_help_panel=given.TARGETS)
     ] = Intent.SERVE,
-    port: given.Port = 995,
+    ports: Annotated[
+        str,
+        typer.Option(
+            "-p",
+            "--port",
+            metavar="PORT",
+            help="TLS port of targets without one; with --find nmap a list or range too, or - for all.",
+            rich_help_panel=given.PORTS,
+        ),
+    ] = "995",
     pop3_port: given.Pop3Port = 110,
     server_name: given.ServerName = None,
     proxy_protocol: given.ProxyProtocol = None,
@@ -137,6 +151,16 @@ def audit(
         Optional[Path],
         typer.Option("--sign-key", help="OpenSSH Ed25519 key that signs it.", rich_help_panel=REPORTS),
     ] = None,
+    xml: Annotated[
+        Optional[Path],
+        typer.Option(
+            "-oX",
+            "--xml",
+            metavar="FILE",
+            help="Write Nmap XML too, the checks in a script of each port.",
+            rich_help_panel=REPORTS,
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON instead of the table.", rich_help_panel=REPORTS)
     ] = False,
@@ -149,6 +173,8 @@ def audit(
     Exit code 0: all is proven as it should be; 1: something is not; 2: wrong usage; 3: nothing is wrong as far as was
     seen, but not all was; 4: internal error or evidence that can't be vouched for.
     """
+    if xml is not None:
+        nmap_scan.require_writable(xml)
     if side not in SIDES:
         stop(Exit.USAGE, f"--side is one of {', '.join(SIDES)}, not {side!a}")
     try:
@@ -190,16 +216,31 @@ def audit(
     )
     dns_plan = given.dns_of(dns, domain, resolver, trust_ad, side, resolve_timeout)
     vantage_hosts: tuple[str, ...] = ()
+    found: Found | None = None
+    search: searching.Search | None = None
     if inventory is not None:
         if targets or input_list:
             stop(Exit.USAGE, "give either an inventory (-i) or targets, not both")
         _refuse_options_of_targets(context)
         (plan, aims, notes), vantage_hosts = _from_inventory(inventory, exclude or [])
     else:
-        plan, aims, notes = _typed(
-            given.typed_targets(targets, input_list, exclude, max_targets, randomize_hosts), intent, port, pop3_port,
-            server_name, proxy_protocol, domain,
-        )  # fmt: skip
+        typed = given.typed_targets(targets, input_list, exclude, max_targets, randomize_hosts)
+        port = searching.main_port(find or searching.NATIVE, ports)
+
+        def planned(one: TypedTarget) -> tuple[HostPlan, tuple[Target, ...]]:
+            return given.planned(one, intent, port, server_name, pop3_port, proxy_protocol, domain)
+
+        if find is None:
+            plan, aims, notes = _typed(typed, planned)
+        elif typed:
+            words = given.typed_words(targets, input_list)
+            search = searching.Search(find, typed, words, exclude or (), ports, pop3_port, options)
+            _refuse_a_full_folder(out)
+            found = search.run(intent, planned)
+            plan, aims, notes = found.plan, found.targets, found.notes
+            options = dataclasses.replace(options, deadline=search.left(deadline))
+        else:
+            plan, aims, notes = (), (), ()
     if not plan:
         stop(Exit.USAGE, "no targets: give some, a file of them with -iL, or an inventory with -i")
     plan, aims = within(options.scope, plan, aims)
@@ -217,13 +258,18 @@ def audit(
     for note in notes:
         print(f"port995: {visible(note)}", file=sys.stderr)
     begin_of_looking = time.monotonic()
-    cancelled = _look(run, aims, options, local_vantage(VANTAGE, side, __version__), quiet)
+    cancelled = _look(
+        run, aims, options, local_vantage(VANTAGE, side, __version__), quiet, found,
+        cancelled=search is not None and search.cancelled,
+    )  # fmt: skip
     try:
         left = None if deadline is None else deadline - (time.monotonic() - begin_of_looking)
         ask_dns(run, seconds=left, cancelled=cancelled, handle_signals=True)
         conclusion = conclude(run, rules=rules, formats=wanted)
     except (RunError, LibraryMissing) as error:
         stop(Exit.CANNOT_VOUCH, str(error))
+    if xml is not None:
+        nmap_scan.write_xml(xml, as_nmap_xml(run, conclusion.judgement))
     if not quiet:
         _tell(run, conclusion, as_json)
     if bundle is not None:
@@ -236,16 +282,17 @@ Population = tuple[tuple[HostPlan, ...], tuple[Target, ...], tuple[str, ...]]
 
 def _refuse_options_of_targets(context: typer.Context) -> None:
     """An option that would be ignored is refused: its user would believe in it."""
-    for parameter in ("max_targets", "randomize_hosts"):
+    for parameter in ("max_targets", "randomize_hosts", "find"):
         source = context.get_parameter_source(parameter)
         if source is not None and source.name != "DEFAULT":
             stop(Exit.USAGE, f"--{parameter.replace('_', '-')} is for typed targets: leave it out with an inventory")
     for parameter, variable in VARIABLE_OF.items():
         source = context.get_parameter_source(parameter)
         if source is not None and source.name != "DEFAULT":
+            option = "port" if parameter == "ports" else parameter.replace("_", "-")
             stop(
                 Exit.USAGE,
-                f"--{parameter.replace('_', '-')} is for typed targets: in an inventory set {variable} for hosts or"
+                f"--{option} is for typed targets: in an inventory set {variable} for hosts or"
                 " groups",
             )
 
@@ -280,30 +327,41 @@ def _from_inventory(path: Path, exclude: list[str]) -> tuple[Population, tuple[s
     return (tuple(plan), merged, notes), inventory.vantage_hosts
 
 
-def _typed(
-    typed: list[TypedTarget],
-    intent: Intent,
-    port: int,
-    pop3_port: int,
-    server_name: str | None,
-    proxy_protocol: str | None,
-    domains: list[str] | None,
-) -> Population:
+def _typed(typed: list[TypedTarget], planned: searching.Planned) -> Population:
     plan: dict[str, HostPlan] = {}
     aims: list[Target] = []
     for one in typed:
-        host, wanted = given.planned(one, intent, port, server_name, pop3_port, proxy_protocol, domains)
+        host, wanted = planned(one)
         plan.setdefault(one.name, host)
         aims += wanted
     merged, notes = merge_targets(aims)
     return tuple(plan.values()), merged, notes
 
 
-def _look(run: RunFolder, aims: tuple[Target, ...], options: ScanOptions, vantage: Vantage, quiet: bool) -> bool:
+def _refuse_a_full_folder(out: Path | None) -> None:
+    """End with exit code 2 before a long search whose run could not be kept."""
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        stop(Exit.USAGE, f"{out} holds something already: choose another --out")
+
+
+def _look(
+    run: RunFolder,
+    every: tuple[Target, ...],
+    options: ScanOptions,
+    vantage: Vantage,
+    quiet: bool,
+    found: Found | None,
+    *,
+    cancelled: bool,
+) -> bool:
     """Probe, and keep what was seen; a signal or the deadline ends it in order.
 
+    :param every: the run's targets
+    :param found: what was found before; its groups are looked at no further
+    :param cancelled: a signal came before
     :returns: whether a signal did
     """
+    aims = every if found is None else found.to_look_at(every)
     expected = len(aims) * 2 * max(1, len(options.source_addresses))
     try:
         with progress(expected, quiet) as step, JournalWriter(str(run.journal_path(vantage.name))) as writer:
@@ -313,7 +371,12 @@ def _look(run: RunFolder, aims: tuple[Target, ...], options: ScanOptions, vantag
                 step(seen)
 
             sink = Sink(keep)
-            summary = run_scan(aims, options, vantage, run.header.run_id, sink, handle_signals=True)
+            if found is not None:
+                for seen in found.observations(run.header.run_id, vantage, every):
+                    sink(seen)
+            summary = run_scan(
+                aims, options, vantage, run.header.run_id, sink, handle_signals=True, cancelled=cancelled
+            )
             sink.check()
     except OptionsError as error:
         stop(Exit.USAGE, str(error))

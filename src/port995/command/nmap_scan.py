@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
+import os
 import signal
 import sys
 import uuid
@@ -136,7 +138,7 @@ def scan_with_nmap(request: NmapRequest, journal: Path | None, as_json: bool, xm
         require_writable(xml)
     hosts: list[NmapHost] = []
     try:
-        with _signals() as cancelled:
+        with signals() as cancelled:
             result = run_nmap(
                 request, lambda _run, host: hosts.append(host), cancelled=cancelled, progress=_progress,
                 xml_to=None if xml is None else str(xml),
@@ -145,6 +147,9 @@ def scan_with_nmap(request: NmapRequest, journal: Path | None, as_json: bool, xm
         stop(Exit.USAGE, str(error))
     except NmapError as error:
         stop(Exit.INCOMPLETE, str(error))
+    except OSError as error:
+        what = f"{xml} or a temporary file" if xml is not None else "a temporary file"
+        stop(Exit.CANNOT_VOUCH, f"{what} can't be written ({error.strerror or error}): free space and scan again")
     unseen = _tell(request, result, hosts, journal, as_json) + _tell_left_out(request, as_json)
     run = result.run
     kind = "raw sockets" if result.scan_type == "syn" else "without raw sockets"
@@ -285,10 +290,19 @@ def line_of(seen: Observation) -> str:
 
 
 def require_writable(path: Path) -> None:
-    """End with exit code 2 where a file can't be written, before anything is sent."""
+    """End with exit code 2 where a file can't be written, before anything is sent.
+
+    An older file of this name is removed: what stands there afterwards is of this scan, and whole, or there is none.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with path.open("a"):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with beside.open("x"):
             pass
+        beside.unlink()
+        if path.is_file():
+            path.unlink()
     except OSError as error:
         stop(Exit.USAGE, f"{path} can't be written ({error.strerror}): choose another -oX file")
 
@@ -307,7 +321,8 @@ def _progress(percent: float) -> None:
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[Cancelled]:
+def signals() -> Iterator[Cancelled]:
+    """Take SIGINT and SIGTERM as a wish to end in order, while the context lasts."""
     cancelled = Cancelled()
     before = {number: signal.signal(number, cancelled.note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -289,18 +289,27 @@ def typed_targets(
     randomize: bool = False,
 ) -> list[TypedTarget]:
     """The targets as typed, expanded; ends with exit code 2 for one that can't be used."""
+    words = typed_words(targets, input_list)
+    try:
+        space = TargetSpace(words, exclude or [], max_targets, first_ipv4)
+        return list(space.randomized(os.urandom(16)) if randomize else space)
+    except TargetSyntaxError as error:
+        hint = f" (--max-targets {max_targets})" if "a higher limit" in str(error) else ""
+        stop(Exit.USAGE, f"{error}{hint}")
+
+
+def typed_words(targets: list[str] | None, input_list: Path | None) -> list[str]:
+    """The targets as typed, those of a file behind them; ends with exit code 2 where that can't be read."""
     words = list(targets or [])
     try:
         if input_list is not None:
             with input_list.open(encoding="utf-8", errors="replace") as lines:
                 words += read_list(lines.read(MAX_FILE_OCTETS + 1), str(input_list))
-        space = TargetSpace(words, exclude or [], max_targets, first_ipv4)
-        return list(space.randomized(os.urandom(16)) if randomize else space)
     except OSError as error:
         stop(Exit.USAGE, f"{input_list} can't be read ({error.strerror}): check its path and mode")
     except TargetSyntaxError as error:
-        hint = f" (--max-targets {max_targets})" if "a higher limit" in str(error) else ""
-        stop(Exit.USAGE, f"{error}{hint}")
+        stop(Exit.USAGE, str(error))
+    return words
 
 
 def first_ipv4(name: str) -> str | None:

@@ -20,28 +20,32 @@ from ..dns.journal import as_line
 from ..dns.model import Lookup
 from ..evidence.ask_dns import look_up_plan
 from ..evidence.begin import RequestError, questions_of
-from ..nmap.target_syntax import MAX_TARGETS
+from ..evidence.find import Found
+from ..nmap.target_syntax import MAX_TARGETS, TypedTarget
 from ..nmap.write_xml import XmlWriter
 from ..policy.clients.catalogue import clients
 from ..policy.clients.negotiation import model
 from ..policy.clients.result import clients_text
 from ..policy.dns_view import DnsSeen
+from ..policy.finders_word import who
 from ..policy.inventory import merge_targets
 from ..policy.judge import judge
-from ..policy.model import Exit, Intent
+from ..policy.model import Exit, HostPlan, Intent
 from ..policy.profile import load_profile
 from ..policy.trust import load_anchors
 from ..probe.codec import observation_to_json
 from ..probe.engine import OptionsError, ScanOptions, local_vantage, run_scan
 from ..probe.journal import JournalWriter
-from ..probe.model import Observation, Pop3Dialogue
+from ..probe.model import Observation, Pop3Dialogue, Target
 from ..probe.options import FULL, PORT, SESSION
+from ..probe.ranges import count_of
 from ..probe.tls.interrogation import NO_TLS_HERE, PORT_NOT_OPEN, answered
 from ..probe.version import __version__
 from ..report.escape import visible
 from ..report.page import page
 from ..report.run_header import NOT_ASV
 from . import credentials as logging_in
+from . import find as searching
 from . import nmap_scan
 from . import options as given
 from .ending import guarded, say, stop
@@ -61,13 +65,14 @@ def scan(
     exclude: given.Exclude = None,
     max_targets: given.MaxTargets = MAX_TARGETS,
     randomize_hosts: given.RandomizeHosts = False,
+    find: searching.Find = None,
     ports: Annotated[
         str,
         typer.Option(
             "-p",
             "--port",
             metavar="PORT",
-            help="TLS port of targets without one; with --engine nmap a list or range too, or - for all.",
+            help="TLS port of targets without one; with nmap (--engine, --find) a list or range too, or - for all.",
             rich_help_panel=given.PORTS,
         ),
     ] = "995",
@@ -152,16 +157,21 @@ def scan(
             deadline, None if permitted is None else permitted.scope,
         )  # fmt: skip
         return nmap_scan.scan_with_nmap(request, journal, as_json, xml)
-    port = nmap_scan.single_port(ports)
+    port = nmap_scan.single_port(ports) if find is None else searching.main_port(find, ports)
+
+    def planned(one: TypedTarget) -> tuple[HostPlan, tuple[Target, ...]]:
+        return given.planned(one, Intent.SERVE, port, server_name, pop3_port, proxy_protocol, domain)
+
     typed = given.typed_targets(targets, input_list, exclude, max_targets, randomize_hosts)
-    plans = [given.planned(one, Intent.SERVE, port, server_name, pop3_port, proxy_protocol, domain) for one in typed]
+    plans = [planned(one) for one in typed] if find is None else []
     aims, notes = merge_targets(target for _host, wanted in plans for target in wanted)
-    if not aims:
+    if not typed:
         stop(Exit.USAGE, "no targets: give some, or a file of them with -iL")
     single = len({name for aim in aims for name in aim.hosts}) == 1
     depth = depth or (FULL if single and not lines else SESSION)
     logins = logging_in.logins_given(credentials, ca_file, allow_dele, auth_unverified, os.environ)
-    aims, notes = logging_in.owed(logins, aims, notes)
+    if find is None:
+        aims, notes = logging_in.owed(logins, aims, notes)
     try:
         questions = questions_of(profile, "", depth)
         anchors = load_anchors(ca_file)
@@ -192,8 +202,10 @@ def scan(
             scope=None if permitted is None else permitted.scope,
         )
     )
-    for note in notes:
-        print(f"port995: {visible(note)}", file=sys.stderr)
+    search = None
+    if find is not None:
+        words = given.typed_words(targets, input_list)
+        search = searching.Search(find, typed, words, exclude or (), ports, pop3_port, options)
     if journal == STANDARD_OUTPUT:
         journal, as_json = None, True
     try:
@@ -203,10 +215,20 @@ def scan(
     if xml is not None:
         nmap_scan.require_writable(xml)
     in_xml = XmlWriter(" ".join(["port995", *sys.argv[1:]])) if xml is not None else None
+    found: Found | None = None
+    if search is not None:
+        found = search.run(Intent.SERVE, planned)
+        every, notes = logging_in.owed(logins, found.targets, found.notes)
+        plans = [(host, ()) for host in found.plan]
+        aims = found.to_look_at(every)
+        options = dataclasses.replace(options, deadline=search.left(deadline))
+    for note in notes:
+        print(f"port995: {visible(note)}", file=sys.stderr)
     paged = single and not lines and not as_json and depth != PORT
     unseen = 0
     lookups: list[Lookup] = []
     seen_so_far: list[Observation] = []
+    found_open: dict[tuple[str, int], Observation] = {}
 
     def tell(seen: Observation) -> None:
         nonlocal unseen
@@ -214,7 +236,14 @@ def scan(
             writer.append(seen)
         if in_xml is not None:
             in_xml.add(seen)
+        if seen.told_by and seen.address is not None:
+            found_open[seen.address, seen.port] = seen
+            return
         unseen += not was_observed(seen)
+        told = found_open.get((seen.address or "", seen.port))
+        if told is not None and not agree(told, seen):
+            unseen += 1
+            print(f"port995: {visible(disagreement(told, seen))}", file=sys.stderr)
         if paged:
             seen_so_far.append(seen)
         else:
@@ -231,9 +260,14 @@ def scan(
     try:
         with progress(expected) as step, writer or contextlib.nullcontext():
             sink = Sink(tell)
+            vantage = local_vantage(tool_version=__version__)
+            if found is not None:
+                for seen in found.observations(run_id, vantage, every):
+                    sink(seen)
             summary = run_scan(
-                aims, options, local_vantage(tool_version=__version__), run_id, sink, handle_signals=True
-            )
+                aims, options, vantage, run_id, sink, handle_signals=True,
+                cancelled=search is not None and search.cancelled,
+            )  # fmt: skip
             sink.check()
         if dns_plan is not None:
             left = None if deadline is None else deadline - summary.seconds
@@ -278,6 +312,18 @@ def scan(
     return int(Exit.INCOMPLETE if unseen or unsaid or ended_early else Exit.PASSED)
 
 
+def agree(told: Observation, seen: Observation) -> bool:
+    """Whether what found a port and what looked at it say the same of its state, as far as both say one."""
+    states = [one.tcp.state for one in (told, seen) if one.tcp is not None and one.tcp.state != "unknown"]
+    return len(set(states)) < 2
+
+
+def disagreement(told: Observation, seen: Observation) -> str:
+    """Two words on a port that do not agree, in a sentence."""
+    words = [f"{one.tcp.state} ({one.tcp.reason})" if one.tcp is not None else "not seen" for one in (told, seen)]
+    return f"{_where(seen)}: {who(told)} found it {words[0]}, and afterwards it was {words[1]}: look again"
+
+
 def _clients(observations: Sequence[Observation]) -> list[str]:
     """What mail clients would get on the TLS port, modelled; nothing where no hello told of it."""
     asked = next((seen for seen in observations if seen.service == "pop3s" and seen.hellos), None)
@@ -300,6 +346,8 @@ def was_observed(seen: Observation) -> bool:
 def line_of(seen: Observation) -> str:
     """An observation in one line; text from the host is escaped."""
     words = [_where(seen), seen.service]
+    if seen.addresses:
+        words[0] = f"{visible(seen.target.address.partition(' [')[0])}: {count_of(seen.addresses)} addresses"
     if seen.source:
         words.append(f"from {seen.source}")
     if seen.tcp is not None:

@@ -53,6 +53,9 @@ class NmapPort:
 
     scripts: Tuple[ScriptOutput, ...] = ()
 
+    guessed: bool = False
+    """Whether the service is what this port number stands for in a table, and nothing that Nmap recognised."""
+
 
 @dataclasses.dataclass(frozen=True)
 class ExtraPorts:

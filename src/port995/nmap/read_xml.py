@@ -342,6 +342,7 @@ class _HostInMaking:
             " ".join(word for word in words if word),
             told.get("service.tunnel", ""),
             tuple(self._scripts),
+            told.get("service.method") == "table",
         )
 
     def _grow(self, by: int) -> None:

@@ -21,6 +21,7 @@ import time
 from typing import IO, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from ..probe.scope import WORDS, Scope, ScopeError
+from .end_xml import copy_ended
 from .model import NmapHost, NmapRun
 from .read_xml import NmapXmlError, read_file
 from .scope import sources_used
@@ -272,7 +273,7 @@ def run_nmap(
     :param keep: takes each host, after Nmap has ended
     :param cancelled: asked a few times a second; true: Nmap gets SIGTERM, and SIGKILL 5 s later
     :param progress: told Nmap's percentage of the task it is at
-    :param xml_to: file that keeps Nmap's own XML
+    :param xml_to: file that keeps Nmap's own XML, with an end that says so where Nmap was stopped
     :raises NmapError: it can't be run, or wrote nothing that can be read
     :raises OSError: the file for the XML, or a temporary one, can't be written
     """
@@ -303,14 +304,13 @@ def run_nmap(
             if not stopped:
                 raise NmapError("nmap told nothing (exit code %s): %s" % (code, _first_line(errors))) from error
             run = NmapRun("nmap", binary.version)
-        finally:
-            if xml_to is not None and os.path.isfile(result):
-                shutil.copyfile(result, xml_to)
-    run.source = "nmap"
-    if stopped:
-        run.problem = "nmap was stopped (%s) after %.1f s: what it had written is kept" % (stopped, seconds)
-    elif code != 0:
-        run.problem = run.problem or "nmap ended with exit code %s: %s" % (code, _first_line(errors))
+        run.source = "nmap"
+        if stopped:
+            run.problem = "nmap was stopped (%s) after %.1f s: what it had written is kept" % (stopped, seconds)
+        elif code != 0:
+            run.problem = run.problem or "nmap ended with exit code %s: %s" % (code, _first_line(errors))
+        if xml_to is not None:
+            copy_ended(result, xml_to, run.problem)
     unresolved = _unresolved(errors, request.targets) + [one for one in run.unresolved if one in request.targets]
     unresolved = list(dict.fromkeys(unresolved))
     return NmapResult(

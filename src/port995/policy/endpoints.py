@@ -12,8 +12,11 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..probe.model import OBSERVATION_SCHEMA, Observation, Target
+from ..probe.ranges import count_of
 from ..probe.scope import OUT_OF_SCOPE
+from .finders_word import SWEEP, parted
 from .inventory import service_of
+from .model import HostPlan
 from .nmaps_word import is_nmaps_word, mixed
 from .subject import Endpoint, quoted
 
@@ -82,15 +85,15 @@ def sort_out(
     )
 
 
-def endpoints_of(host: str, targets: Iterable[Target], heap: Heap) -> tuple[Endpoint, ...]:
+def endpoints_of(host: HostPlan, targets: Iterable[Target], heap: Heap) -> tuple[Endpoint, ...]:
     """The endpoints of one host, each with what was seen and what is missing, sorted by label.
 
     :param targets: the whole plan's targets; those that name the host are taken
     """
     parts: dict[str, list[Endpoint]] = {}
     for target in targets:
-        if host in target.hosts:
-            for part in _endpoints_of_target(target, heap):
+        if host.name in target.hosts:
+            for part in _endpoints_of_target(host, target, heap):
                 parts.setdefault(part.label, []).append(part)
     return tuple(_join(parts[label]) for label in sorted(parts))
 
@@ -130,6 +133,8 @@ def _foreign(run_id: str, planned: set[Target], seen: Observation) -> str:
         return f"service {quoted(seen.service)} is none of {', '.join(SERVICES)}"
     if seen.port != (seen.target.port if seen.service == "pop3s" else seen.target.pop3_port):
         return f"port {seen.port} is not the target's"
+    if seen.addresses and (seen.address is not None or _ip(seen.target.address) is not None):
+        return "they stand for many addresses, and have one of their own"
     if seen.address is not None:
         address = _ip(seen.address)
         if address is None or (seen.family is not None and seen.family != address.version):
@@ -155,7 +160,7 @@ def _ordered(observations: Iterable[Observation]) -> tuple[Observation, ...]:
     )
 
 
-def _endpoints_of_target(target: Target, heap: Heap) -> list[Endpoint]:
+def _endpoints_of_target(host: HostPlan, target: Target, heap: Heap) -> list[Endpoint]:
     service = service_of(target)
     seen = heap.by_service.get(service, ())
     names = sorted({observation.vantage.name for observation in seen} | set(heap.expected or ()))
@@ -170,11 +175,11 @@ def _endpoints_of_target(target: Target, heap: Heap) -> list[Endpoint]:
             )
         ]
     for vantage in names:
-        parts += _owed_by(vantage, target, [o for o in seen if o.vantage.name == vantage], heap)
+        parts += _owed_by(vantage, host, target, [o for o in seen if o.vantage.name == vantage], heap)
     return parts
 
 
-def _owed_by(vantage: str, target: Target, seen: list[Observation], heap: Heap) -> list[Endpoint]:
+def _owed_by(vantage: str, host: HostPlan, target: Target, seen: list[Observation], heap: Heap) -> list[Endpoint]:
     """Endpoints of one target as one vantage saw them, with what that vantage still owes."""
     addresses: list[str | None] = []
     for observation in seen:
@@ -184,14 +189,30 @@ def _owed_by(vantage: str, target: Target, seen: list[Observation], heap: Heap) 
                 addresses.append(address)
     if not addresses or any(observation.address is None for observation in seen):
         addresses.append(None)
+    parts = []
+    for address in addresses:
+        own, found = parted([o for o in seen if _at(o, address)])
+        missing = _missing(vantage, target, address, own, heap)
+        missing += _missing_count(host, own)
+        if host.found_by and host.count == 1:
+            told = [o for o in found if o.told_by == host.found_by]
+            missing += [
+                (service, f"{words} (what {host.found_by} found there)")
+                for service, words in _missing(vantage, target, address, told, heap, host.found_by == SWEEP)
+            ]
+        parts.append(_part(target, address, own, missing, found))
+    return parts
+
+
+def _missing_count(host: HostPlan, seen: Iterable[Observation]) -> list[tuple[str, str]]:
+    """What is missing of observations that stand for several addresses: each source owes a word on all of them."""
+    told: dict[tuple[str, str | None, str], list[str]] = {}
+    for one in seen:
+        told.setdefault((one.service, one.source, one.told_by), []).extend(one.addresses)
     return [
-        _part(
-            target,
-            address,
-            tuple(o for o in seen if _at(o, address)),
-            _missing(vantage, target, address, [o for o in seen if _at(o, address)], heap),
-        )
-        for address in addresses
+        (service, f"observations of {count} of {host.count} addresses are in the journal")
+        for (service, _source, _by), words in told.items()
+        if (count := count_of(words) if words else 1) != host.count
     ]
 
 
@@ -202,10 +223,17 @@ def _at(seen: Observation, address: str | None) -> bool:
 
 
 def _missing(
-    vantage: str, target: Target, address: str | None, seen: list[Observation], heap: Heap
+    vantage: str,
+    target: Target,
+    address: str | None,
+    seen: Sequence[Observation],
+    heap: Heap,
+    each_source: bool = True,
 ) -> list[tuple[str, str]]:
     ip = _ip(address)
-    sources = sorted(heap.sources.get((vantage, ip.version), ())) if ip is not None else []
+    # Observations of many addresses have none of their own, and are made from each source all the same.
+    family = next((o.family for o in seen if o.addresses), None) if ip is None else ip.version
+    sources = sorted(heap.sources.get((vantage, family), ())) if family is not None and each_source else []
     missing = []
     for service in SERVICES if target.pop3_port is not None else SERVICES[:1]:
         mine = [o for o in seen if o.service == service]
@@ -223,7 +251,11 @@ def _missing(
 
 
 def _part(
-    target: Target, address: str | None, seen: tuple[Observation, ...], missing: Sequence[tuple[str, str]]
+    target: Target,
+    address: str | None,
+    seen: tuple[Observation, ...],
+    missing: Sequence[tuple[str, str]],
+    found: tuple[Observation, ...] = (),
 ) -> Endpoint:
     return Endpoint(
         label_of(target, address),
@@ -233,6 +265,7 @@ def _part(
         tuple(o for o in seen if o.service == "pop3"),
         tuple(words for service, words in missing if service == "pop3s"),
         tuple(words for service, words in missing if service == "pop3" and target.pop3_port is not None),
+        found,
     )
 
 
@@ -248,4 +281,5 @@ def _join(parts: list[Endpoint]) -> Endpoint:
         _ordered(o for part in parts for o in part.companions),
         tuple(sorted({words for part in parts for words in part.missing_sessions})),
         tuple(sorted({words for part in parts for words in part.missing_companions})),
+        _ordered(o for part in parts for o in part.found),
     )

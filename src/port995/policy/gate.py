@@ -150,13 +150,15 @@ def reason_of(result: Result) -> str:
 
 def _miscounted(judgement: Judgement) -> bool:
     """Whether the dispositions, host by host, say something else than the equation."""
-    found = list(judgement.dispositions.values())
     coverage = judgement.coverage
+    found = dict.fromkeys(Disposition, 0)
+    for host, what in judgement.dispositions.items():
+        found[what] += judgement.counts.get(host, 1)
     return (
-        len(found) != coverage.inventory
-        or found.count(Disposition.ASSESSED) != coverage.assessed
-        or found.count(Disposition.UNREACHABLE) != coverage.unreachable
-        or found.count(Disposition.EXCLUDED) != coverage.excluded
+        sum(found.values()) != coverage.inventory
+        or found[Disposition.ASSESSED] != coverage.assessed
+        or found[Disposition.UNREACHABLE] != coverage.unreachable
+        or found[Disposition.EXCLUDED] != coverage.excluded
         or set(judgement.host_status) != set(judgement.dispositions)
     )
 

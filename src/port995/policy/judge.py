@@ -95,7 +95,7 @@ def judge(
         for name in target.hosts:
             by_host.setdefault(name, []).append(target)
 
-    endpoints = {host.name: endpoints_of(host.name, by_host.get(host.name, ()), heap) for host in plan}
+    endpoints = {host.name: endpoints_of(host, by_host.get(host.name, ()), heap) for host in plan}
     view = None if dns is None else DnsView(run_id, dns, [(host, endpoints[host.name]) for host in plan])
 
     ask_ssl_2 = DROWN in checks
@@ -111,19 +111,22 @@ def judge(
             seen_of += [_of_fleet(host, endpoint, trust, ask_ssl_2) for endpoint in endpoints[host.name]]
         dispositions[host.name] = _disposition(host, mine)
         if dispositions[host.name] is not Disposition.ASSESSED:
-            reasons[why] = reasons.get(why, 0) + 1
+            reasons[why] = reasons.get(why, 0) + host.count
 
-    counted = list(dispositions.values())
+    counted = dict.fromkeys(Disposition, 0)
+    for host in plan:
+        counted[dispositions[host.name]] += host.count
+    inventory = sum(host.count for host in plan)
     coverage = Coverage(
-        len(plan),
-        counted.count(Disposition.ASSESSED),
-        counted.count(Disposition.UNREACHABLE),
-        counted.count(Disposition.EXCLUDED),
+        inventory,
+        counted[Disposition.ASSESSED],
+        counted[Disposition.UNREACHABLE],
+        counted[Disposition.EXCLUDED],
         dict(sorted(reasons.items())),
     )
     strangers = sorted(set(by_host) - set(dispositions))
     fleet = FleetSubject(
-        len(plan),
+        inventory,
         str(coverage),
         coverage.holds,
         (*problems, *(f"a target names {name!a}, which is no host of the population" for name in strangers)),
@@ -157,6 +160,7 @@ def judge(
             for host in sorted(plan, key=lambda host: host.name) if host.excluded is None
             for endpoint in endpoints[host.name]
         ),
+        {host.name: host.count for host in plan if host.count != 1},
     )  # fmt: skip
 
 

@@ -104,6 +104,13 @@ class HostPlan:
     place: str = ""
     """Where the inventory names it, ``path:line``; empty: not known."""
 
+    count: int = 1
+    """How many hosts this one stands for: addresses of a range that all showed the same are told together."""
+
+    found_by: str = ""
+    """Who found it before it was looked at (`Observation.told_by`: ``sweep``, ``nmap``) and owes a word on its ports;
+    empty: nobody had to."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -247,6 +254,9 @@ class Judgement:
 
     views: tuple[Views, ...] = ()
     """Per endpoint of every host that was not excluded, sorted by host and endpoint."""
+
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    """Per population name, how many hosts it stands for, where that is not one."""
 
 
 class Exit(enum.IntEnum):

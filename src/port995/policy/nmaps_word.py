@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from ..probe.model import Hello, Observation
 from ..probe.tls.interrogation import answered
+from .finders_word import SWEEP, is_port_word
 from .model import Status
 from .subject import Endpoint, Finding
 
@@ -21,7 +22,7 @@ PROVEN = frozenset({"POP3S-PORT-001"})
 
 _TOLD = frozenset(
     "schema run_id target service port vantage source started ended resolution address family tcp tls pop3 clear hellos"
-    " hellos_ended told_by".split()
+    " hellos_ended told_by addresses".split()
 )
 """Fields of an observation that Nmap's word may fill."""
 
@@ -44,6 +45,8 @@ def mixed(seen: Observation) -> str:
         if any(hello.question.startswith("nmap/") for hello in seen.hellos):
             return "they hold what Nmap lists, and do not say that Nmap told it"
         return ""
+    if seen.told_by == SWEEP:
+        return "" if is_port_word(seen) else "they say that a sweep found them, and hold more than a port's state"
     if seen.told_by != NMAP:
         return "they were told by somebody who is not known"
     if not _only_told(seen):

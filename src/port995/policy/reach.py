@@ -9,6 +9,8 @@ import ipaddress
 from collections.abc import Iterable
 
 from ..probe.model import Observation
+from ..probe.ranges import count_of
+from .finders_word import who
 from .model import Intent, Status, fold
 from .subject import Endpoint, Finding, seen_from
 
@@ -37,7 +39,7 @@ class PortSeen:
 
 def port_seen(seen: Observation) -> PortSeen:
     """The port's state in one observation."""
-    where = seen_from(seen)
+    where = seen_from(seen) + _how_many(seen)
     tcp = seen.tcp
     if tcp is not None and tcp.state in (OPEN, CLOSED, FILTERED):
         return PortSeen(tcp.state, tcp.reason, Status.PASS, f"{tcp.state} ({tcp.reason}) {where}")
@@ -116,6 +118,7 @@ def judge_port(intent: Intent | None, endpoint: Endpoint) -> list[Finding]:
                 _finding(Status.UNREACHABLE, "no observation in the journal: probe it again", "no-observation")
             )
         return findings
+    findings += _against_finders(intent, endpoint)
     if intent is None:
         return [
             *findings,
@@ -130,6 +133,47 @@ def judge_port(intent: Intent | None, endpoint: Endpoint) -> list[Finding]:
     if intent is Intent.INTERNAL:
         return findings + _internal(endpoint)
     return findings + _closed(endpoint)
+
+
+def _against_finders(intent: Intent | None, endpoint: Endpoint) -> list[Finding]:
+    """What was found before, held against what was seen: a port that changes between two looks is not known."""
+    findings = []
+    for told in endpoint.found:
+        word = port_seen(told)
+        wanted_shut = intent is Intent.CLOSED or (intent is Intent.INTERNAL and told.vantage.side == "outside")
+        if word.state == OPEN and wanted_shut and told.service == "pop3s":
+            findings.append(
+                _finding(
+                    Status.FAIL,
+                    f"expected closed, {who(told)} found it {word.words}; stop the service or close the firewall",
+                    word.reason,
+                    word.words,
+                )
+            )
+        mine = endpoint.sessions if told.service == "pop3s" else endpoint.companions
+        for seen in mine:
+            port = port_seen(seen)
+            if UNTOLD in (port.state, word.state) or port.state == word.state or not _alike(told, seen):
+                continue
+            words = f"port {told.port}: {who(told)} found it {word.words}, and afterwards it was {port.words}"
+            findings.append(
+                _finding(
+                    Status.NOT_TESTED,
+                    f"{words}: they do not agree; look for a ban or a limit on connections, and look again",
+                    "disagreement",
+                    words,
+                )
+            )
+    return findings
+
+
+def _alike(told: Observation, seen: Observation) -> bool:
+    """Whether two looks were made from the same place, as far as is known."""
+    return told.vantage.name == seen.vantage.name and (told.source is None or told.source == seen.source)
+
+
+def _how_many(seen: Observation) -> str:
+    return f", {count_of(seen.addresses)} addresses" if seen.addresses else ""
 
 
 def port_status(intent: Intent | None, endpoint: Endpoint) -> Status:

@@ -56,6 +56,9 @@ class Endpoint:
 
     missing_companions: tuple[str, ...] = ()
 
+    found: tuple[Observation, ...] = ()
+    """What was found of the ports before this probe looked at them: the words of Nmap, or of the sweep."""
+
     @property
     def looks_at_pop3(self) -> bool:
         """Whether clear-text POP3 was to be looked at in every target of it."""

@@ -91,14 +91,18 @@ def run_scan(
     run_id: str,
     sink: Sink,
     handle_signals: bool = False,
+    cancelled: bool = False,
 ) -> ScanSummary:
     """`scan` for callers without an event loop.
 
     :param handle_signals: SIGINT and SIGTERM end the run in order, with all that is left ``not_tested``
+    :param cancelled: the run was ended before it came here: all is told as ``not_tested``
     """
 
     async def run() -> ScanSummary:
         stop = asyncio.Event()
+        if cancelled:
+            stop.set()
         loop = asyncio.get_running_loop()
         caught = (signal.SIGINT, signal.SIGTERM) if handle_signals else ()
         for number in caught:
@@ -180,6 +184,10 @@ class _Run:
 
     async def run(self, stop: Optional[asyncio.Event]) -> ScanSummary:
         started = time.monotonic()
+        if stop is not None and stop.is_set():
+            self._interruption = "cancelled"
+            self._tell_the_rest()
+            return ScanSummary(self._observations, 0, 0, True, False, 0.0)
         work = asyncio.ensure_future(self._work())
         watchers = [] if stop is None else [asyncio.ensure_future(stop.wait())]
         try:

@@ -677,7 +677,13 @@ class Observation:
     """Why no login was tried; empty: it was, or none was owed."""
 
     told_by: str = ""
-    """``nmap``: it is Nmap's word, and nothing of it was seen by this probe; empty: this probe saw all of it."""
+    """``nmap``: it is Nmap's word, and nothing of it was seen by this probe; ``sweep``: the state of the port only, as
+    it was found before others looked further (`port995.probe.sweep`); empty: this probe saw all of it."""
+
+    addresses: Tuple[str, ...] = ()
+    """Addresses that this one observation stands for, since the same was seen of each: ``192.0.2.7``, or
+    ``192.0.2.9-192.0.2.200`` (`port995.probe.ranges`). `address` is ``None`` then, and there is a connection to each
+    for each of `connections`. Empty: it stands for `address`."""
 
     @property
     def source_address(self) -> Optional[str]:

@@ -146,8 +146,8 @@ def route_source(address: str, family: int, source: Optional[str]) -> str:
     try:
         with socket.socket(_family(family), socket.SOCK_DGRAM) as probe:
             if source is not None:
-                probe.bind(_sockaddr(source, 0, family))
-            probe.connect(_sockaddr(address, 9, family))
+                probe.bind(sockaddr(source, 0, family))
+            probe.connect(sockaddr(address, 9, family))
             return _plain(probe.getsockname())[0]
     except OSError as error:
         if error.errno in NO_ROUTE or isinstance(error, socket.gaierror):
@@ -180,7 +180,7 @@ async def connect(
         except OSError as error:
             out_of_files = error.errno in (errno.EMFILE, errno.ENFILE)
             if not out_of_files or wait is None or time.monotonic() - started + wait > timeout:
-                return Attempt(_local(error, started), used, None)
+                return Attempt(local_of(error, started), used, None)
             await asyncio.sleep(wait)
     raise AssertionError("the last wait is None")
 
@@ -193,12 +193,12 @@ async def _connect(
         left = timeout - (time.monotonic() - started)
         if left <= 0:
             return Attempt(TcpConnect("unknown", "deadline"), used, None)  # Not one SYN would leave.
-        connecting = _socket(family, source)
+        connecting = open_socket(family, source)
         keep = False
         try:
             try:
                 code, answered = await asyncio.wait_for(
-                    _establish(connecting, _sockaddr(address, port, family)), left
+                    _establish(connecting, sockaddr(address, port, family)), left
                 )
             except asyncio.TimeoutError:
                 so_far = _answer_so_far(connecting)
@@ -210,9 +210,9 @@ async def _connect(
             if code:
                 error = OSError(code, os.strerror(code))
                 if not answered:
-                    return Attempt(_local(error, started), used, None)
-                return Attempt(_answer(connecting, error, family, address, used, started), used, None)
-            if _with_itself(connecting):
+                    return Attempt(local_of(error, started), used, None)
+                return Attempt(answer_of(connecting, error, family, address, used, started), used, None)
+            if with_itself(connecting):
                 continue  # Nobody listens, and the kernel chose the very port that was asked for.
             keep = True
             receive_errors(connecting, family, False)
@@ -260,14 +260,14 @@ def _answer_so_far(connecting: socket.socket) -> Optional[int]:
     return code if code or events[0][1] & (select.POLLOUT | select.POLLHUP) == select.POLLOUT else None
 
 
-def _with_itself(connected: socket.socket) -> bool:
+def with_itself(connected: socket.socket) -> bool:
     try:
         return bool(connected.getsockname()[:2] == connected.getpeername()[:2])
     except OSError:
         return False  # The peer is gone already; it had answered all the same.
 
 
-def _socket(family: int, source: Optional[str]) -> socket.socket:
+def open_socket(family: int, source: Optional[str]) -> socket.socket:
     made = socket.socket(_family(family), socket.SOCK_STREAM)
     try:
         made.setblocking(False)
@@ -280,14 +280,14 @@ def _socket(family: int, source: Optional[str]) -> socket.socket:
                 made.setsockopt(socket.IPPROTO_IP, no_port, 1)
             except OSError:
                 pass  # Only Linux 4.2 and later know it; without it there are fewer ports, nothing else.
-            made.bind(_sockaddr(source, 0, family))
+            made.bind(sockaddr(source, 0, family))
     except BaseException:
         made.close()
         raise
     return made
 
 
-def _answer(
+def answer_of(
     connecting: socket.socket, error: OSError, family: int, address: str, used: str, started: float
 ) -> TcpConnect:
     """The state that an error in answer to the SYN stands for."""
@@ -297,11 +297,11 @@ def _answer(
         return TcpConnect("unknown", "admin-prohibited", _symbol(error), _since(started))
     known = REMOTE_ERRORS.get(error.errno or 0) if icmp is None else ICMP_ERRORS.get(icmp)
     if known is None:
-        return _local(error, started)
+        return local_of(error, started)
     return TcpConnect(known[0], known[1], _symbol(error), _since(started))
 
 
-def _local(error: OSError, started: float) -> TcpConnect:
+def local_of(error: OSError, started: float) -> TcpConnect:
     return TcpConnect(
         "unknown", LOCAL_ERRORS.get(error.errno or 0, "internal-error"), _symbol(error), _since(started)
     )
@@ -326,7 +326,7 @@ def _family(family: int) -> socket.AddressFamily:
     return socket.AF_INET6 if family == 6 else socket.AF_INET
 
 
-def _sockaddr(address: str, port: int, family: int) -> Any:
+def sockaddr(address: str, port: int, family: int) -> Any:
     if "%" not in address:
         return (address, port)
     # Only the C library turns a zone id into its number; a literal is never looked up.

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from ..probe.model import Observation, Vantage
+from ..probe.ranges import count_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +55,9 @@ def activity_of(run_id: str, observations: Iterable[Observation]) -> Activity:
         vantage = observation.vantage
         seen[vantage] = seen.get(vantage, 0) + 1
         used = sources.setdefault(vantage, set())
+        each = _stands_for(observation.addresses)
         for connection in observation.connections:
-            purposes[connection.purpose] = purposes.get(connection.purpose, 0) + 1
+            purposes[connection.purpose] = purposes.get(connection.purpose, 0) + each
             if connection.source_address:
                 used.add(connection.source_address)
         first = min(filter(None, (first, observation.started)), default="")
@@ -68,3 +70,11 @@ def activity_of(run_id: str, observations: Iterable[Observation]) -> Activity:
         first,
         last,
     )
+
+
+def _stands_for(addresses: tuple[str, ...]) -> int:
+    """How many addresses an observation is of; one that can't be read counts as one, as it came."""
+    try:
+        return count_of(addresses) if addresses else 1
+    except ValueError:
+        return 1

@@ -158,6 +158,7 @@ def _hosts(judgement: Judgement, header: RunHeader) -> list[dict[str, Any]]:
     hosts = []
     for name, disposition in judgement.dispositions.items():
         plan = plans.get(name)
+        count = judgement.counts.get(name, 1)
         hosts.append(
             {
                 "name": name,
@@ -168,6 +169,7 @@ def _hosts(judgement: Judgement, header: RunHeader) -> list[dict[str, Any]]:
                 "problems": list(plan.problems) if plan is not None else [],
                 "variables": dict(plan.variables) if plan is not None else {},
                 "endpoints": list(labels.get(name, ())),
+                **({"count": count} if count != 1 else {}),
             }
         )
     return hosts

@@ -123,6 +123,8 @@ def _suites(judgement: Judgement, gate: GateVerdict, header: RunHeader, activity
         for label in labels.get(host, ()):
             groups.append((f"endpoint {host} {label}", [r for r in by_host[host] if r.endpoint == label]))
         properties = {**shared, "endpoints": ", ".join(labels.get(host, ())) or "none"}
+        if host in judgement.counts:
+            properties["hosts told together"] = str(judgement.counts[host])
         for name, results in groups:
             number += 1
             cases = [

@@ -39,9 +39,11 @@ def _lines(told: Told) -> Iterator[str]:
     yield from _head("port995_inventory_hosts", "Hosts of the inventory.")
     yield _sample("port995_inventory_hosts", run, judgement.coverage.inventory)
     yield from _head("port995_hosts", "Hosts by disposition; they add up to the inventory.")
-    counts = list(judgement.dispositions.values())
-    for disposition in Disposition:
-        yield _sample("port995_hosts", {**run, "disposition": disposition.value}, counts.count(disposition))
+    counts = dict.fromkeys(Disposition, 0)
+    for host, what in judgement.dispositions.items():
+        counts[what] += judgement.counts.get(host, 1)
+    for disposition, count in counts.items():
+        yield _sample("port995_hosts", {**run, "disposition": disposition.value}, count)
     yield from _head("port995_results", "Results by status and severity; a known fail is one that the baseline has.")
     found: dict[tuple[str, str, str], int] = {}
     for result in judgement.results:

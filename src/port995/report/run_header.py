@@ -22,9 +22,8 @@ ADDED: dict[str, Any] = {
     "vantage_hosts": [], "scope": None,
 }  # fmt: skip
 """Fields that older headers lack, and what their absence means."""
-
-HOST_ADDED: tuple[str, ...] = ("domains", "groups")
-"""Lists of a host that older headers lack; an empty one is left out."""
+HOST_ADDED: dict[str, Any] = {"domains": [], "groups": [], "place": "", "count": 1, "found_by": ""}
+"""The same for a host of the plan; what is absent is left out."""
 
 INPUT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}\.[a-z]{2,5}")
 """Names of a run's further inputs: no folder, nothing hidden, the same on every file system."""
@@ -158,9 +157,9 @@ def header_to_json(header: RunHeader) -> dict[str, Any]:
     ordered = {"schema": data.pop("schema"), **data}
     for plan, host in zip(ordered["plan"], header.plan, strict=True):
         plan["intent"] = None if host.intent is None else host.intent.value
-        for key in (*HOST_ADDED, "place"):
-            if not plan[key]:
-                del plan[key]
+        for name, absent in HOST_ADDED.items():
+            if plan[name] == absent or not plan[name]:
+                del plan[name]
     for optional in ("dns", "scope"):
         # A run that does not ask looks as it did before there was anything to ask.
         if ordered[optional] is None:
@@ -235,7 +234,7 @@ def _lists(value: Any) -> Any:
 
 
 def _host_plan(data: object, where: str) -> HostPlan:
-    fields = {**{key: [] for key in HOST_ADDED}, "place": "", **_object(data, where)}
+    fields = {**HOST_ADDED, **_object(data, where)}
     _exactly(fields, {field.name for field in dataclasses.fields(HostPlan)}, where)
     intent, excluded = fields["intent"], fields["excluded"]
     known = [one.value for one in Intent]
@@ -250,6 +249,8 @@ def _host_plan(data: object, where: str) -> HostPlan:
         _texts(fields["domains"], f"{where}.domains"),
         _texts(fields["groups"], f"{where}.groups"),
         _place(fields["place"], f"{where}.place"),
+        _count(fields["count"], f"{where}.count"),
+        _text(fields["found_by"], f"{where}.found_by"),
     )
 
 
@@ -258,6 +259,12 @@ def _place(value: object, where: str) -> str:
     if text and not re.fullmatch(r".+:[1-9][0-9]{0,8}", text, re.DOTALL):
         raise HeaderError(f"{where} is {text!a:.60}, path:line is expected")
     return text
+
+
+def _count(value: object, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise HeaderError(f"{where} is {value!a:.40}, a number from 1 on is expected")
+    return value
 
 
 def _optional(kind: type[T], data: object, where: str) -> T | None:

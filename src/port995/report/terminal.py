@@ -99,10 +99,11 @@ def _rows(judgement: Judgement, header: RunHeader | None) -> list[tuple[str, ...
             reason = ""
         else:
             reason = f"{told.check_id}: {told.message}" if told is not None else "no result: report this as a fault"
+        count = judgement.counts.get(name, 1)
         first, *others = labels.get(name) or ("-",)
         rows.append(
             (
-                visible(name, MESSAGE_LIMIT),
+                visible(name, MESSAGE_LIMIT) + (f" x {count}" if count != 1 else ""),
                 "-" if intent is None else intent.value,
                 word,
                 visible(first, MESSAGE_LIMIT) + (f" +{len(others)}" if others else ""),

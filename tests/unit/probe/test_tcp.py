@@ -155,7 +155,7 @@ class Connecting:
 
 
 def attempt_ending_with(monkeypatch: pytest.MonkeyPatch, at_call: int, later: int = 0) -> TcpConnect:
-    monkeypatch.setattr(tcp, "_socket", lambda family, source: Connecting(at_call, later))
+    monkeypatch.setattr(tcp, "open_socket", lambda family, source: Connecting(at_call, later))
     return attempt(995, timeout=10).tcp
 
 
@@ -291,7 +291,7 @@ def test_a_connection_to_itself_is_no_listener() -> None:
     with refusing_port() as port:
         pass
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tcp, "_socket", with_port(port))
+        patch.setattr(tcp, "open_socket", with_port(port))
         made = attempt(port)
     assert (made.tcp.state, made.tcp.reason, made.stream) == ("closed", "conn-refused", None)
 
@@ -374,6 +374,6 @@ def test_the_word_for_an_end() -> None:
 
 def test_a_zone_id_is_kept_on_the_way_to_the_kernel() -> None:
     index = socket.if_nametoindex("lo")
-    assert tcp._sockaddr("fe80::1%lo", 995, 6)[3] == index
+    assert tcp.sockaddr("fe80::1%lo", 995, 6)[3] == index
     with pytest.raises(NoRoute):
         route_source("fe80::1%no-such-device", 6, None)

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from ..check import endpoint_check
+from ..finders_word import who
 from ..model import Intent, Severity
 from ..reach import judge_port, port_seen
 from ..subject import EndpointSubject, Finding
@@ -37,6 +38,7 @@ EXPECTED = {
 def port_state(subject: EndpointSubject) -> Sequence[Finding]:
     """Silence alone is never proof; a refusal to one source address may be a ban."""
     evidence = tuple(port_seen(seen).words for seen in subject.endpoint.sessions)
+    evidence += tuple(f"{who(told)} found port {told.port} {port_seen(told).words}" for told in subject.endpoint.found)
     expected = EXPECTED[subject.plan.intent]
     return [
         dataclasses.replace(finding, expected=expected, evidence=evidence)
