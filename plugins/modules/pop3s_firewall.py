@@ -193,12 +193,16 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.change import taking_back
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.change.commands import CommandError
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.change.files import FileError
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall import nft_files, steps
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall import steps
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.model import WantedError, wanted
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.firewalld import FirewalldError
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.nftables import NftError
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.xtables import RulesError
 
 WANTED = ("state", "ports", "action", "allow", "vantages", "loopback", "forward", "established")
-PROBLEMS = (WantedError, steps.FirewallError, NftError, FileError, CommandError, taking_back.ChangeError)
+PROBLEMS = (
+    WantedError, steps.FirewallError, NftError, RulesError, FirewalldError, FileError, CommandError, taking_back.ChangeError,
+)  # fmt: skip
 
 
 def argument_spec():
@@ -212,7 +216,7 @@ def argument_spec():
         loopback=dict(type="bool", default=False),
         forward=dict(type="bool", default=False),
         established=dict(type="str", choices=["keep", "cut"], default="keep"),
-        backend=dict(type="str", choices=["auto", "nftables"], default="auto"),
+        backend=dict(type="str", choices=["auto", "nftables", "iptables", "ufw", "firewalld"], default="auto"),
         outside_view=dict(type="bool", default=True),
         revert=dict(type="str", choices=["host", "none"], default="host"),
         time_limit=dict(type="float", default=60.0),
@@ -222,38 +226,25 @@ def argument_spec():
     )
 
 
-def on_disk(persistence):
-    """What is on disk, as text for a diff."""
-    parts = []
-    for path in nft_files.OWN_FILES:
-        if persistence.contents[path] is not None:
-            parts.append("# %s\n%s" % (path, persistence.contents[path]))
-    for path in persistence.lines_in:
-        parts.append("# %s\n%s\n" % (path, nft_files.LINE))
-    if persistence.enabled:
-        parts.append("# %s is enabled\n" % nft_files.UNIT_NAME)
-    return "\n".join(parts)
-
-
 def difference(made):
-    """The two planes, running and on disk, before and after."""
-    after = made.table if made.expected is None else made.expected
-    return [
-        dict(before_header="rules", after_header="rules", before=made.listing, after=after),
-        dict(before_header="on disk", after_header="on disk", before=on_disk(made.on_disk),
-             after=on_disk(made.to_be_on_disk)),
-    ]  # fmt: skip
+    """The two planes of each back end, running and on disk, before and after."""
+    shown = []
+    for part in made.parts:
+        for name, plane in (("rules", part.running), ("on disk", part.on_disk)):
+            header = "%s: %s" % (part.backend, name)
+            shown.append(dict(before_header=header, after_header=header, before=plane.before, after=plane.after))
+    return shown
 
 
 def begin(module, asked, who):
     """Plan, and change the running system unless this is a check."""
-    made = steps.plan(asked)
+    made = steps.plan(asked, module.params["backend"])
     result = dict(
         changed=made.changed,
-        backend="nftables",
+        backend=made.backend,
         found=list(made.found.active),
         notes=list(made.notes),
-        rules=made.listing if made.expected is None and not made.table else (made.expected or made.table),
+        rules=made.rules,
         planned=module.check_mode,
         persisted=not made.changed,
         diff=difference(made),
@@ -292,7 +283,7 @@ def main():
         if phase == "begin":
             result = begin(module, asked, who)
         elif phase == "finish":
-            steps.finish(params["change"] or "", asked, who)
+            steps.finish(params["change"] or "", asked, who, params["backend"])
             result = dict(changed=True)
         elif phase == "revert":
             taking_back.still_armed(params["change"] or "")

@@ -28,6 +28,10 @@ PERSISTENT = chroots.Release("bookworm-booted-iptables-persistent", (*COMMON, "i
 """Its service, netfilter-persistent, is enabled by the package; it and ufw exclude each other."""
 
 
+IMAGES = {"none": BOOKWORM, "ufw": UFW, "firewalld": FIREWALLD, "iptables": PERSISTENT}
+"""By the firewall that they come with."""
+
+
 def missing() -> str | None:
     """Why no host can be booted on this machine; ``None``: they can (making the image comes with the first use)."""
     if os.geteuid() != 0:
@@ -53,7 +57,7 @@ def main() -> int:
     if reason is not None:
         print(f"no hosts: {reason}")
         return 0
-    for release in (BOOKWORM, UFW, FIREWALLD, PERSISTENT):
+    for release in IMAGES.values():
         chroots.make(release)
         print(f"{release.name}: {release.folder}")
     return 0

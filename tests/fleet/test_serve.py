@@ -52,7 +52,7 @@ def test_it_serves_reboots_and_ends(tmp_path: Path) -> None:
 
 def test_without_root_it_writes_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    serve.serve(tmp_path, 1)
+    serve.serve(tmp_path, ["none"])
     assert (tmp_path / "skipped").read_text() == "booting hosts needs root\n"
 
 
