@@ -201,7 +201,8 @@ from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.xt
 
 WANTED = ("state", "ports", "action", "allow", "vantages", "loopback", "forward", "established")
 PROBLEMS = (
-    WantedError, steps.FirewallError, NftError, RulesError, FirewalldError, FileError, CommandError, taking_back.ChangeError,
+    WantedError, steps.FirewallError, NftError, RulesError, FirewalldError, FileError, CommandError,
+    taking_back.ChangeError,
 )  # fmt: skip
 
 

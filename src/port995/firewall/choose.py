@@ -41,7 +41,9 @@ def choose(named: str, wanted: Wanted, found: Found) -> str:
         return "nftables" if found.nft is not None or found.iptables is None else "iptables"
     active = [name for name, there in (("firewalld", found.firewalld_active), ("ufw", found.ufw_active)) if there]
     if len(active) > 1:
-        raise BackendError("%s are both in use here, and each can shut the port: say which with backend" % " and ".join(active))
+        raise BackendError(
+            "%s are both in use here, and each can shut the port: say which with backend" % " and ".join(active)
+        )
     if active:
         return active[0]
     if iptables_plan.has_ours(found):
@@ -62,7 +64,8 @@ def refuse_bypassed(name: str, wanted: Wanted) -> Tuple[str, ...]:
     found, unknown = dnat.bypasses(wanted.ports)
     if found:
         raise BackendError(
-            "backend %s would not close the port: destination NAT sends it elsewhere, as to a container, before the chains"
-            " that it fills see it (%s). Choose backend nftables, which stands before that." % (name, "; ".join(found[:3]))
+            "backend %s would not close the port: destination NAT sends it elsewhere, as to a container, before the"
+            " chains that it fills see it (%s). Choose backend nftables, which stands before that."
+            % (name, "; ".join(found[:3]))
         )
     return tuple("whether destination NAT goes around these rules could not be seen: %s" % what for what in unknown)

@@ -14,7 +14,9 @@ from ..change.commands import CommandError, find, run
 from . import xtables
 from .xtables import NOTHING
 
-NFT_ELSEWHERE = re.compile(r"(?<!status )\b(?:(?:dnat|tproxy) (?:ip6? )?(?:prefix )?to\b|(?<!-)redirect(?: to\b|$| \w+$))")
+NFT_ELSEWHERE = re.compile(
+    r"(?<!status )\b(?:(?:dnat|tproxy) (?:ip6? )?(?:prefix )?to\b|(?<!-)redirect(?: to\b|$| \w+$))"
+)
 NFT_UDP = re.compile(r"\budp dport\b|\b(?:protocol|l4proto|nexthdr) (?:udp|17)\b")
 NFT_PORT = re.compile(r"\btcp dport (?:\{([^}]*)\}|(\S+))")
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The back end firewalld: rich rules in every zone, which ``firewall-cmd --list-all-zones`` shows.
 
-A rich rule has no name. Ours are told by their priority, which stands before all that zones let in by services, ports and
-their target (firewalld.richlanguage(5): below 0). Every zone has them, so that an interface that moves to another one, as
-NetworkManager does it, stays shut. firewall-cmd starts an interpreter for each call, so what changes goes over D-Bus.
-Python 3.9, standard library only.
+A rich rule has no name. Ours are told by their priority, which stands before all that zones let in by services, ports
+and their target (firewalld.richlanguage(5): below 0). Every zone has them, so that an interface that moves to another
+one, as NetworkManager does it, stays shut. firewall-cmd starts an interpreter for each call, so what changes goes over
+D-Bus. Python 3.9, standard library only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ LETS_IN, SHUTS = -9951, -9950
 """Priorities of our rules."""
 OURS = re.compile(r'\bpriority="(?:%d|%d)"' % (LETS_IN, SHUTS))
 """In a rich rule, as firewall-cmd lists it and as files have it."""
-RULE_IN_FILE = re.compile(r'[ \t]*<rule\b[^>]*\bpriority="(?:%d|%d)"[^>]*>.*?</rule>[ \t]*\n?' % (LETS_IN, SHUTS), re.DOTALL)
+RULE_IN_FILE = re.compile(
+    r'[ \t]*<rule\b[^>]*\bpriority="(?:%d|%d)"[^>]*>.*?</rule>[ \t]*\n?' % (LETS_IN, SHUTS), re.DOTALL
+)
 MARK = "  <!-- port995: this file was made for its rules, and goes with them -->\n"
 END = "</zone>"
 ZONES, VENDOR = "/etc/firewalld/zones", "/usr/lib/firewalld/zones"

@@ -30,16 +30,16 @@ def _refuse(wanted: Wanted, found: Found) -> None:
         return
     if not found.firewalld_active:
         raise BackendError(
-            "backend firewalld: firewalld is %s on this host, and port995 enables no firewall. Start it yourself (with a"
-            " zone that lets SSH in), or choose another backend."
+            "backend firewalld: firewalld is %s on this host, and port995 enables no firewall. Start it yourself (with"
+            " a zone that lets SSH in), or choose another backend."
             % ("installed, and could not be asked" if "firewalld" in found.unknown else "not running")
         )
     for name, asked in (("established: cut", wanted.established == "cut"), ("loopback: true", wanted.loopback),
                         ("forward: true", wanted.forward)):  # fmt: skip
         if asked and wanted.state != "open":
             raise BackendError(
-                "backend firewalld can't do %s: rich rules of its zones are not asked about that. Choose backend nftables."
-                % name
+                "backend firewalld can't do %s: rich rules of its zones are not asked about that. Choose backend"
+                " nftables." % name
             )
 
 
@@ -53,7 +53,9 @@ def _notes(wanted: Wanted, zones: Dict[str, Zone]) -> List[str]:
     let_in = firewalld.still_let_in(zones, wanted.ports)
     if let_in:
         notes.append("zones of firewalld still list, after our rules, what lets the port in: %s" % "; ".join(let_in))
-    notes.append("while firewalld is stopped, the port is open with all others; a zone that is made later is not closed")
+    notes.append(
+        "while firewalld is stopped, the port is open with all others; a zone that is made later is not closed"
+    )
     return notes
 
 
@@ -67,12 +69,12 @@ def plan(wanted: Wanted, found: Found) -> Part:
     _refuse(wanted, found)
     zones = firewalld.read() if found.firewalld_active else {}
     rules = firewalld.rules(wanted)
-    default = firewalld.default_zone() if zones else ""
+    default = firewalld.default_zone() if zones and wanted.state == "open" else ""
     with_rules = firewalld.zones_for(wanted, zones, default)
     if wanted.state == "open" and not with_rules:
         raise BackendError(
-            "backend firewalld: every zone of an interface, and the default zone (%s), was made to let nothing in. Move the"
-            " interface to another zone first." % default
+            "backend firewalld: every zone of an interface, and the default zone (%s), was made to let nothing in. Move"
+            " the interface to another zone first." % default
         )
     running = {name: set(zone.ours) for name, zone in zones.items()}
     to_run = {name: {rule.text for rule in rules} if name in with_rules else set() for name in zones}
@@ -152,7 +154,9 @@ def _file(name: str, text: Optional[str]) -> str:
     return "# in %s/%s.xml\n%s" % (firewalld.ZONES, name, ours) if ours else ""
 
 
-def _before(running: Dict[str, Set[str]], on_disk: Dict[str, Tuple[Optional[str], Optional[str]]]) -> taking_back.Before:
+def _before(
+    running: Dict[str, Set[str]], on_disk: Dict[str, Tuple[Optional[str], Optional[str]]]
+) -> taking_back.Before:
     extra = {"firewalld.old": "".join(
         "%s\t%s\n" % (name, rule) for name, listed in running.items() for rule in sorted(listed)
     )}  # fmt: skip

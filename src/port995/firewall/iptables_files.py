@@ -33,7 +33,10 @@ UNIT = "/etc/systemd/system/" + UNIT_NAME
 PLUGIN = "/usr/share/netfilter-persistent/plugins.d/95-port995"
 SERVICES = ("netfilter-persistent", "iptables", "ip6tables")
 ADDITIONS = {name: "/etc/systemd/system/%s.service.d/port995.conf" % name for name in SERVICES}
-SAVED = {4: ("/etc/iptables/rules.v4", "/etc/sysconfig/iptables"), 6: ("/etc/iptables/rules.v6", "/etc/sysconfig/ip6tables")}
+SAVED = {
+    4: ("/etc/iptables/rules.v4", "/etc/sysconfig/iptables"),
+    6: ("/etc/iptables/rules.v6", "/etc/sysconfig/ip6tables"),
+}
 """Of Debian and its family, of Red Hat and its family."""
 OWN_FILES = (RULES[4], RULES[6], LOAD, UNIT, PLUGIN, *ADDITIONS.values())
 OWN_FOLDERS = tuple(os.path.dirname(path) for path in ADDITIONS.values()) + (FOLDER, "/etc/port995")

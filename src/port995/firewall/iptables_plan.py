@@ -53,8 +53,8 @@ def _notes(wanted: Wanted, found: Found, tables: Dict[int, Table], there: Disk) 
         notes.append("systemd does not run here: nothing but saved rules loads them again")
     if wanted.state != "open":
         notes.append(
-            "iptables -F and netfilter-persistent flush take these rules away with all others; after the latter they are"
-            " loaded again at once, after the former at the next boot or reload"
+            "iptables -F and netfilter-persistent flush take these rules away with all others; after the latter they"
+            " are loaded again at once, after the former at the next boot or reload"
         )
     return notes
 
@@ -73,14 +73,15 @@ def plan(wanted: Wanted, found: Found) -> Part:
         )
     if wanted.state == "open" and found.legacy_tables and found.iptables == "nf_tables":
         raise BackendError(
-            "state open can't be had from the program iptables, which speaks to nf_tables here, while the kernel's older"
-            " filter is in use too (%s). Let the port in there, with iptables-legacy." % ", ".join(found.legacy_tables)
+            "state open can't be had from the program iptables, which speaks to nf_tables here, while the kernel's"
+            " older filter is in use too (%s). Let the port in there, with iptables-legacy."
+            % ", ".join(found.legacy_tables)
         )
     for family in iptables.families():
         if wanted.state != "absent" and find(TOOLS[family] + "-restore") is None:
             raise BackendError(
-                "backend iptables needs %s-restore, and it is not there, so IPv%d can't be closed with it. Choose backend"
-                " nftables." % (TOOLS[family], family)
+                "backend iptables needs %s-restore, and it is not there, so IPv%d can't be closed with it. Choose"
+                " backend nftables." % (TOOLS[family], family)
             )
     there = iptables_files.present()
     tables = {family: read.get(iptables.TABLE, NOTHING) for family, read in iptables.read().items()}

@@ -70,9 +70,11 @@ def can_not_open(found: Found) -> BackendError:
     except CommandError:
         doors = ()
     if doors and not (found.ufw_active or found.firewalld_active):
-        text += " Input is dropped by %s: a rule there, such as nft insert rule %s tcp dport 995 accept, and the same in" \
-                " the file that it is loaded from (port995 writes no rules into tables of others)." \
-                % (" and ".join(doors), doors[0])  # fmt: skip
+        text += (
+            " Input is dropped by %s: put a rule there, such as nft insert rule %s tcp dport 995 accept, and the same"
+            " into the file that it is loaded from; port995 writes no rules into tables of others."
+            % (" and ".join(doors), doors[0])
+        )
     return BackendError(text)
 
 

@@ -63,7 +63,8 @@ class Disk:
         :param ours: what of a foreign file's text is ours
         """
         shown = ["# %s\n%s" % (path, text) for path, text in sorted(self.own.items()) if text is not None]
-        shown += ["# in %s\n%s" % (path, ours(text)) for path, text in sorted(self.foreign.items()) if text and ours(text)]
+        held = [(path, ours(text)) for path, text in sorted(self.foreign.items()) if text]
+        shown += ["# in %s\n%s" % found for found in held if found[1]]
         return "\n".join(shown) + ("# our unit is enabled\n" if self.enabled else "")
 
 

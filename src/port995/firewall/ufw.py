@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The back end ufw: rules of its own kind, with the comment ``port995``, which ``ufw status`` shows.
 
-They are written into user.rules as ufw writes them, and given to the kernel as ufw does it (``iptables-restore -n`` of its
-chains), rather than through its command line: ``ufw prepend deny 995/tcp`` does nothing ("Skipping inserting existing
-rule") where the administrator has ``allow 995/tcp``, and whatever it does, it writes to disk at once. Python 3.9, standard
-library only.
+They are written into user.rules as ufw writes them, and given to the kernel as ufw does it (``iptables-restore -n`` of
+its chains), rather than through its command line: ``ufw prepend deny 995/tcp`` does nothing ("Skipping inserting
+existing rule") where the administrator has ``allow 995/tcp``, and whatever it does, it writes to disk at once. Python
+3.9, standard library only.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ def _refuse(wanted: Wanted, found: Found) -> None:
     for name, asked in (("established: cut", wanted.established == "cut"), ("loopback: true", wanted.loopback)):
         if asked and wanted.state != "open":
             raise BackendError(
-                "backend ufw can't do %s: its before.rules let that in before any rule of a user. Choose backend nftables"
-                " or iptables." % name
+                "backend ufw can't do %s: its before.rules let that in before any rule of a user. Choose backend"
+                " nftables or iptables." % name
             )
     if wanted.forward and wanted.state == "restricted":
         raise BackendError(
@@ -62,8 +62,8 @@ def _decides(tables: Dict[int, Table], texts: Dict[int, str], wanted: Wanted) ->
             decided = [outcome for outcome in outcomes if outcome.chain == chain]
             if not decided:
                 raise BackendError(
-                    "backend ufw: a rule before those of ufw's users decides about port %d (%s: %s). Change that, or choose"
-                    " backend nftables." % (port, TOOLS[family], outcomes[0].by if outcomes else "none")
+                    "backend ufw: a rule before those of ufw's users decides about port %d (%s: %s). Change that, or"
+                    " choose backend nftables." % (port, TOOLS[family], outcomes[0].by if outcomes else "none")
                 )
             first = outcomes[: outcomes.index(decided[0])]
             notes += ["%s may let port %d in before ufw's rules: %s" % (TOOLS[family], port, outcome.by)

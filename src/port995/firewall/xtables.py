@@ -2,8 +2,8 @@
 """Read the rules of iptables, and say what becomes of a new connection. Nothing is changed.
 
 A rule that asks for something that is not known here (a set, a limit, another interface) may match: what may be let in
-is never called shut. Words and their order are those of iptables-save(8) and iptables-extensions(8). Python 3.9, standard
-library only.
+is never called shut. Words and their order are those of iptables-save(8) and iptables-extensions(8). Python 3.9,
+standard library only.
 """
 
 from __future__ import annotations
