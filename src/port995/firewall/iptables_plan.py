@@ -71,6 +71,11 @@ def plan(wanted: Wanted, found: Found) -> Part:
             "backend iptables needs the program iptables, which is not there or does not answer. Install the package"
             " iptables, or choose backend nftables."
         )
+    if wanted.forward and wanted.state == "restricted":
+        raise BackendError(
+            "backend iptables can't do forward: true with state restricted: what it lets in it would also route, past the"
+            " rules of others. Choose backend nftables."
+        )
     if wanted.state == "open" and found.legacy_tables and found.iptables == "nf_tables":
         raise BackendError(
             "state open can't be had from the program iptables, which speaks to nf_tables here, while the kernel's"
