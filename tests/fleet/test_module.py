@@ -21,6 +21,9 @@ OPEN = {"ipv4": "open", "ipv6": "open"}
 DROPPED = {"ipv4": "filtered", "ipv6": "filtered"}
 
 
+FULL = "mount -t tmpfs -o size=4k none /var/lib; head -c 8192 /dev/zero > /var/lib/x || true"
+
+
 class Player:
     """Plays on one host."""
 
@@ -127,19 +130,23 @@ def test_bad_input_is_told_and_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("break_it", "says"),
+    ("break_it", "backend", "says"),
     [
-        ("mv /usr/sbin/nft /usr/sbin/nft.gone", "Install the package nftables"),
-        ("mount -o bind,ro /etc /etc", "the file system is read-only"),
-        ("mount -t tmpfs -o size=4k none /var/lib; head -c 8192 /dev/zero > /var/lib/x || true", "the file system is full"),
+        ("mv /usr/sbin/nft /usr/sbin/nft.gone", "nftables", "Install the package nftables"),
+        ("mv /usr/sbin/iptables /usr/sbin/gone", "iptables", "Install the package iptables"),
+        ("true", "ufw", "port995 enables no firewall"),
+        ("true", "firewalld", "port995 enables no firewall"),
+        ("mount -o bind,ro /etc /etc", "auto", "the file system is read-only"),
+        ("mount -o bind,ro /etc /etc", "iptables", "the file system is read-only"),
+        (FULL, "auto", "the file system is full"),
+        (FULL, "iptables", "the file system is full"),
     ],
-    ids=["no nft", "read-only /etc", "full disk"],
 )
 def test_a_host_that_can_not_be_changed_says_why_and_is_as_before(
-    player: Player, host: Host, lab: Lab, break_it: str, says: str
+    player: Player, host: Host, lab: Lab, break_it: str, backend: str, says: str
 ) -> None:
     host.console(break_it)
-    ended = player(state="closed", variables={"ansible_remote_tmp": "/run/ansible"})
+    ended = player(state="closed", backend=backend, variables={"ansible_remote_tmp": "/run/ansible"})
     assert ended.code != 0 and says in ended.result["msg"], ended.said
     assert lab.outside.states(host) == OPEN
 

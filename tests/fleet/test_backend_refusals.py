@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a back end can't do is refused with the reason and another way, and leaves the host as it was."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from . import on_host
+from .backends import FIREWALLD, IPTABLES, UFW, Backend
+from .lab import Host, Lab, LabError
+from .test_backends import CHANGED, UNCHANGED, state, until
+from .test_nftables import DROPPED, OPEN
+
+pytestmark = pytest.mark.timeout(900)
+
+REFUSED = [
+    (UFW, "ufw disable", {}, "ufw is not active"),
+    (UFW, "sed -i s/^IPV6=yes/IPV6=no/ /etc/default/ufw", {}, "ufw leaves IPv6 alone"),
+    (UFW, "iptables -I INPUT 1 -p tcp --dport 995 -j ACCEPT", {}, "a rule before those of ufw's users decides"),
+    (UFW, "true", {"established": "cut"}, "can't do established: cut"),
+    (UFW, "true", {"loopback": True}, "can't do loopback: true"),
+    (UFW, "true", {"state": "restricted", "allow": ["192.0.2.0/24"], "forward": True}, "can't do forward: true"),
+    (UFW, "rm /etc/ufw/user6.rules", {}, "this is no ufw that port995 knows"),
+    (FIREWALLD, "systemctl stop firewalld", {}, "firewalld is not running"),
+    (FIREWALLD, "true", {"established": "cut"}, "can't do established: cut"),
+    (FIREWALLD, "true", {"forward": True}, "can't do forward: true"),
+    (FIREWALLD, "echo '<zone/>' > /etc/firewalld/zones/odd.xml", {}, "no line </zone>"),
+    (IPTABLES, "mv /usr/sbin/ip6tables-restore /usr/sbin/gone", {}, "IPv6 can't be closed with it"),
+]
+
+
+@pytest.mark.parametrize("backend", [UFW, FIREWALLD, IPTABLES], ids=lambda backend: backend.name)
+def test_what_it_can_not_do_is_refused_and_changes_nothing(lab: Lab, backend: Backend) -> None:
+    host = lab.host(backend.release)
+    try:
+        for _backend, broken, given, says in [row for row in REFUSED if row[0] is backend]:
+            asked: dict[str, Any] = {"state": "closed", **given}
+            host.reset()
+            host.wait_for_listener()
+            on_host.put_library(host)
+            host.console(backend.lets_in)
+            host.console(broken)
+            before = state(host, backend)
+            with pytest.raises(LabError, match=re.escape(says)):
+                on_host.change(host, backend=backend.name, **asked)
+            assert state(host, backend) == before, says
+    finally:
+        host.remove()
+        lab.hosts.remove(host)
+
+
+def test_the_older_variant_of_iptables_does_the_same(lab: Lab) -> None:
+    host = lab.host(IPTABLES.release)
+    try:
+        host.wait_for_listener()
+        on_host.put_library(host)
+        host.console("for x in iptables ip6tables; do update-alternatives --set $x /usr/sbin/$x-legacy; done")
+        host.console(IPTABLES.lets_in)
+        if "legacy" not in host.console("iptables -V"):
+            pytest.skip("this kernel has no older filter")
+        before = state(host, IPTABLES)
+        assert on_host.change(host, state="closed", backend="iptables") == CHANGED
+        assert lab.outside.states(host) == DROPPED
+        assert on_host.change(host, state="closed", backend="iptables") == UNCHANGED
+        host.console("netfilter-persistent reload")
+        assert lab.outside.states(host) == DROPPED
+        host.reboot()
+        host.wait_for_listener()
+        assert lab.outside.states(host) == DROPPED
+        assert on_host.change(host, state="absent") == CHANGED
+        until(lab.outside, host, OPEN)
+        assert state(host, IPTABLES) == before
+    finally:
+        host.remove()
+        lab.hosts.remove(host)
+
+
+def test_a_rule_that_another_put_before_ours_is_named_and_put_behind(lab: Lab) -> None:
+    host = lab.host(IPTABLES.release)
+    try:
+        host.wait_for_listener()
+        on_host.put_library(host)
+        host.console(IPTABLES.lets_in)
+        on_host.change(host, state="closed", backend="iptables")
+        host.console("iptables -I INPUT 1 -p tcp --dport 995 -j ACCEPT")
+        assert lab.outside.states(host)["ipv4"] == "open"
+        notes = on_host.plan(host, state="closed", backend="iptables")["notes"]
+        assert any("stands before ours: -A INPUT -p tcp -m tcp --dport 995 -j ACCEPT" in note for note in notes), notes
+        assert on_host.change(host, state="closed", backend="iptables") == CHANGED
+        assert lab.outside.states(host) == DROPPED
+        on_host.change(host, state="absent")
+        assert host.console("iptables -S INPUT").splitlines()[1] == "-A INPUT -p tcp -m tcp --dport 995 -j ACCEPT"
+    finally:
+        host.remove()
+        lab.hosts.remove(host)
