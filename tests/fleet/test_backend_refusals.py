@@ -10,13 +10,13 @@ import pytest
 
 from . import on_host
 from .backends import FIREWALLD, IPTABLES, UFW, Backend
-from .lab import Host, Lab, LabError
+from .lab import Lab, LabError
 from .test_backends import CHANGED, UNCHANGED, state, until
 from .test_nftables import DROPPED, OPEN
 
 pytestmark = pytest.mark.timeout(900)
 
-REFUSED = [
+REFUSED: list[tuple[Backend, str, dict[str, Any], str]] = [
     (UFW, "ufw disable", {}, "ufw is not active"),
     (UFW, "sed -i s/^IPV6=yes/IPV6=no/ /etc/default/ufw", {}, "ufw leaves IPv6 alone"),
     (UFW, "iptables -I INPUT 1 -p tcp --dport 995 -j ACCEPT", {}, "a rule before those of ufw's users decides"),
