@@ -61,6 +61,9 @@ add_line() { # PATH LINE
     [ -f "$1" ] && [ ! -L "$1" ] && ! has_line "$1" "$2" || return 0
     printf '%s\n' "$2" >>"$1" || failed="$failed $1"
 }
+units_back() {
+    [ ! -d /run/systemd/system ] || systemctl daemon-reload || failed="$failed daemon-reload"
+}
 unit_back() { # UNIT enabled|disabled
     [ -d /run/systemd/system ] || return 0
     systemctl daemon-reload || failed="$failed daemon-reload"

@@ -8,7 +8,7 @@ import time
 from typing import Dict, List, Optional, Set, Tuple
 
 from ..change import files, taking_back
-from . import firewalld
+from . import boot_order, firewalld
 from .firewalld import FirewalldError, Zone
 from .model import Found, Wanted
 from .part import BackendError, Part, Plane
@@ -20,6 +20,8 @@ READ_AGAIN = 10.0
 
 def has_ours(found: Found) -> bool:
     """Whether rules of ours are in firewalld: then they are taken away when another back end is chosen."""
+    if boot_order.present(NAME) is not None:
+        return True
     if any(firewalld.our_lines(text or "") for text, _vendor in firewalld.zone_files().values()):
         return True
     return found.firewalld_active and any(zone.ours for zone in firewalld.read().values())
@@ -92,6 +94,10 @@ def plan(wanted: Wanted, found: Found) -> Part:
     if wanted.state != "absent" and ours_on_disk and not disk_differs and running != to_run:
         notes.append("something else than port995: our rules that run were changed")
 
+    order, order_to_be = boot_order.present(NAME), boot_order.planned(NAME, wanted, found.systemd)
+    if order_to_be is not None and not boot_order.is_enabled(NAME):
+        notes.append("firewalld.service is not enabled, so after a reboot the port is open with all others")
+
     def apply() -> None:
         for name in zones:
             for rule in sorted(to_run[name] - running[name]):
@@ -111,6 +117,8 @@ def plan(wanted: Wanted, found: Found) -> Part:
                 files.remove("%s/%s.xml" % (firewalld.ZONES, name))
             else:
                 files.write("%s/%s.xml" % (firewalld.ZONES, name), changed)
+        if order != order_to_be:
+            boot_order.write(NAME, order_to_be)
         if found.firewalld_active:
             _see_on_disk(to_run)
 
@@ -118,12 +126,12 @@ def plan(wanted: Wanted, found: Found) -> Part:
         NAME,
         Plane(_listing(running), _listing(to_run), running != to_run),
         Plane(
-            "".join(_file(name, text) for name, (text, _vendor) in sorted(on_disk.items())),
-            "".join(_file(name, text) for name, text in sorted(to_write.items())),
-            disk_differs,
+            "".join(_file(name, text) for name, (text, _vendor) in sorted(on_disk.items())) + (order or ""),
+            "".join(_file(name, text) for name, text in sorted(to_write.items())) + (order_to_be or ""),
+            disk_differs or order != order_to_be,
         ),
         tuple(notes),
-        _before(running, on_disk),
+        _before(running, on_disk, order),
         apply,
         persist,
     )
@@ -155,7 +163,7 @@ def _file(name: str, text: Optional[str]) -> str:
 
 
 def _before(
-    running: Dict[str, Set[str]], on_disk: Dict[str, Tuple[Optional[str], Optional[str]]]
+    running: Dict[str, Set[str]], on_disk: Dict[str, Tuple[Optional[str], Optional[str]]], order: Optional[str]
 ) -> taking_back.Before:
     extra = {"firewalld.old": "".join(
         "%s\t%s\n" % (name, rule) for name, listed in running.items() for rule in sorted(listed)
@@ -166,4 +174,5 @@ def _before(
         extra["zone.%d" % number] = firewalld.our_lines(text or "")
         steps.append("zone_back %s before/zone.%d" % (shlex.quote(name), number))
     steps.append("firewalld_back before/firewalld.old")
-    return taking_back.Before("\n".join(steps) + "\n", {}, extra)
+    steps.append(boot_order.steps_back(NAME))
+    return taking_back.Before("\n".join(steps) + "\n", {boot_order.path(NAME): order}, extra)

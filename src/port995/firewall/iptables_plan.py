@@ -73,8 +73,8 @@ def plan(wanted: Wanted, found: Found) -> Part:
         )
     if wanted.forward and wanted.state == "restricted":
         raise BackendError(
-            "backend iptables can't do forward: true with state restricted: what it lets in it would also route, past the"
-            " rules of others. Choose backend nftables."
+            "backend iptables can't do forward: true with state restricted: what it lets in it would also route, past"
+            " the rules of others. Choose backend nftables."
         )
     if wanted.state == "open" and found.legacy_tables and found.iptables == "nf_tables":
         raise BackendError(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Dict, List
 
 from ..change import files, taking_back
-from . import iptables, ufw, xtables
+from . import boot_order, iptables, ufw, xtables
 from .model import Found, Wanted
 from .part import BackendError, Part, Plane
 from .xtables import NOTHING, TOOLS, Table
@@ -18,6 +18,8 @@ FAMILIES = (4, 6)
 def has_ours(found: Found) -> bool:
     """Whether rules of ours are in ufw: then they are taken away when another back end is chosen."""
     del found
+    if boot_order.present(NAME) is not None:
+        return True
     return any(ufw.our_blocks(files.read(path) or "") for path in ufw.FILES.values())
 
 
@@ -95,6 +97,10 @@ def plan(wanted: Wanted, found: Found) -> Part:
     if wanted.state != "absent" and ufw.our_blocks(texts[4]) == ufw.our_blocks(to_be[4]) and not all(loaded.values()):
         notes.append("something else than port995: our rules in the kernel were changed or flushed")
 
+    order, order_to_be = boot_order.present(NAME), boot_order.planned(NAME, wanted, found.systemd)
+    if order_to_be is not None and not boot_order.is_enabled(NAME):
+        notes.append("ufw.service is not enabled, so after a reboot the port is open with all others")
+
     def apply() -> None:
         for family, fine in loaded.items():
             if not fine:
@@ -105,8 +111,10 @@ def plan(wanted: Wanted, found: Found) -> Part:
             # As they are now: ufw may have been at work since.
             for family, text in ufw.read().items():
                 files.write(ufw.FILES[family], ufw.with_ours(text, wanted, family), 0o640)
+        if order != order_to_be:
+            boot_order.write(NAME, order_to_be)
 
-    extra, steps = {}, ""
+    extra, steps = {}, boot_order.steps_back(NAME)
     for family, text in texts.items():
         name = "ufw%d.old" % family
         extra[name] = ufw.our_blocks(text)
@@ -122,9 +130,12 @@ def plan(wanted: Wanted, found: Found) -> Part:
             ),
             not all(loaded.values()),
         ),
-        Plane("".join(map(ufw.our_blocks, texts.values())), ours, texts != to_be),
+        Plane(
+            "".join(map(ufw.our_blocks, texts.values())) + (order or ""), ours + (order_to_be or ""),
+            texts != to_be or order != order_to_be,
+        ),
         tuple(notes),
-        taking_back.Before(steps, {}, extra),
+        taking_back.Before(steps, {boot_order.path(NAME): order}, extra),
         apply,
         persist,
     )  # fmt: skip
