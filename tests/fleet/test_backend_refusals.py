@@ -11,8 +11,7 @@ import pytest
 from . import on_host
 from .backends import FIREWALLD, IPTABLES, UFW, Backend
 from .lab import Lab, LabError
-from .test_backends import CHANGED, UNCHANGED, state, until
-from .test_nftables import DROPPED, OPEN
+from .test_backends import state
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -47,52 +46,6 @@ def test_what_it_can_not_do_is_refused_and_changes_nothing(lab: Lab, backend: Ba
             with pytest.raises(LabError, match=re.escape(says)):
                 on_host.change(host, backend=backend.name, **asked)
             assert state(host, backend) == before, says
-    finally:
-        host.remove()
-        lab.hosts.remove(host)
-
-
-def test_the_older_variant_of_iptables_does_the_same(lab: Lab) -> None:
-    host = lab.host(IPTABLES.release)
-    try:
-        host.wait_for_listener()
-        on_host.put_library(host)
-        host.console("for x in iptables ip6tables; do update-alternatives --set $x /usr/sbin/$x-legacy; done")
-        host.console(IPTABLES.lets_in)
-        if "legacy" not in host.console("iptables -V"):
-            pytest.skip("this kernel has no older filter")
-        before = state(host, IPTABLES)
-        assert on_host.change(host, state="closed", backend="iptables") == CHANGED
-        assert lab.outside.states(host) == DROPPED
-        assert on_host.change(host, state="closed", backend="iptables") == UNCHANGED
-        host.console("netfilter-persistent reload")
-        assert lab.outside.states(host) == DROPPED
-        host.reboot()
-        host.wait_for_listener()
-        assert lab.outside.states(host) == DROPPED
-        assert on_host.change(host, state="absent") == CHANGED
-        until(lab.outside, host, OPEN)
-        assert state(host, IPTABLES) == before
-    finally:
-        host.remove()
-        lab.hosts.remove(host)
-
-
-def test_a_rule_that_another_put_before_ours_is_named_and_put_behind(lab: Lab) -> None:
-    host = lab.host(IPTABLES.release)
-    try:
-        host.wait_for_listener()
-        on_host.put_library(host)
-        host.console(IPTABLES.lets_in)
-        on_host.change(host, state="closed", backend="iptables")
-        host.console("iptables -I INPUT 1 -p tcp --dport 995 -j ACCEPT")
-        assert lab.outside.states(host)["ipv4"] == "open"
-        notes = on_host.plan(host, state="closed", backend="iptables")["notes"]
-        assert any("stands before ours: -A INPUT -p tcp -m tcp --dport 995 -j ACCEPT" in note for note in notes), notes
-        assert on_host.change(host, state="closed", backend="iptables") == CHANGED
-        assert lab.outside.states(host) == DROPPED
-        on_host.change(host, state="absent")
-        assert host.console("iptables -S INPUT").splitlines()[1] == "-A INPUT -p tcp -m tcp --dport 995 -j ACCEPT"
     finally:
         host.remove()
         lab.hosts.remove(host)

@@ -39,22 +39,23 @@ def player(lab: Lab, host: Host, tmp_path: Path) -> Player:
     return Player(lab, host, tmp_path)
 
 
-def test_it_converges_is_idempotent_and_takes_all_away(player: Player, host: Host, lab: Lab) -> None:
+@pytest.mark.parametrize("backend", ["auto", "iptables"])
+def test_it_converges_is_idempotent_and_takes_all_away(player: Player, host: Host, lab: Lab, backend: str) -> None:
     before = on_host.state(host)
-    planned = player("--check", "--diff", state="closed")
+    planned = player("--check", "--diff", state="closed", backend=backend)
     assert planned.code == 0 and planned.result["changed"] and planned.result["planned"]
-    assert not planned.result["persisted"] and "drop" in planned.result["diff"][0]["after"]
+    assert not planned.result["persisted"] and "drop" in planned.result["diff"][0]["after"].lower()
     assert on_host.state(host) == before, "check mode changes nothing"
 
-    closed = player(state="closed", variables={"ansible_host": "{{ address }}", "address": host.ipv4})
+    closed = player(state="closed", backend=backend, variables={"ansible_host": "{{ address }}", "address": host.ipv4})
     assert closed.code == 0, closed.said
     assert closed.result["changed"] and closed.result["persisted"] and not closed.result["planned"]
     assert {(look["port"], look["state"]) for look in closed.result["looks"]} == {(995, "filtered")}
     assert lab.outside.states(host) == DROPPED
-    assert not player(state="closed").result["changed"]
-    assert not player("--check", state="closed").result["changed"]
+    assert not player(state="closed", backend=backend).result["changed"]
+    assert not player("--check", state="closed", backend=backend).result["changed"]
 
-    moved = player(state="restricted", allow=["192.0.2.0/24"], vantages=["192.0.2.1"])
+    moved = player(state="restricted", backend=backend, allow=["192.0.2.0/24"], vantages=["192.0.2.1"])
     assert moved.code == 0, moved.said
     assert lab.inside.states(host) == {"ipv4": "open", "ipv6": "filtered"} and lab.outside.states(host) == DROPPED
     assert '"state": "restricted"' in host.console("tail -1 /var/lib/port995/record.jsonl")

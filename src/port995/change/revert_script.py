@@ -2,8 +2,8 @@
 """What takes a change back on the host: a shell script, since it has to work when nothing else does, and its units.
 
 The script knows a few steps; which are taken with what, ``before/steps`` says. That file holds constants of this
-program, and nothing from outside: what a user gave (networks) stands in files that nft reads. Every step may be
-taken twice. Python 3.9, standard library only.
+program, and from outside names of zones only, quoted: what a user gave (networks) stands in files that the firewall's
+programs read. Every step may be taken twice. Python 3.9, standard library only.
 """
 
 from __future__ import annotations

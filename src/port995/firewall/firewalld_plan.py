@@ -24,7 +24,11 @@ def has_ours(found: Found) -> bool:
         return True
     if any(firewalld.our_lines(text or "") for text, _vendor in firewalld.zone_files().values()):
         return True
-    return found.firewalld_active and any(zone.ours for zone in firewalld.read().values())
+    try:
+        return found.firewalld_active and any(zone.ours for zone in firewalld.read().values())
+    except FirewalldError:
+        # What can't be read is no reason against another back end; what was confirmed has left the files above.
+        return False
 
 
 def _refuse(wanted: Wanted, found: Found) -> None:

@@ -23,9 +23,12 @@ def has_ours(found: Found) -> bool:
         return True
     if found.iptables is None:
         return False
-    return any(
-        iptables.CHAIN in tables.get(iptables.TABLE, NOTHING).policies for tables in iptables.read().values()
-    )
+    try:
+        read = iptables.read()
+    except xtables.RulesError:
+        # What can't be read is no reason against another back end; what was confirmed has left the file above.
+        return False
+    return any(iptables.CHAIN in tables.get(iptables.TABLE, NOTHING).policies for tables in read.values())
 
 
 def _notes(wanted: Wanted, found: Found, tables: Dict[int, Table], there: Disk) -> List[str]:
