@@ -105,7 +105,7 @@ FIREWALLD = Backend(
     "firewall-cmd --query-port=7/tcp",
     "firewall-cmd --remove-port=7/tcp",
     "firewall-cmd --list-rich-rules",
-    "firewall-cmd --list-all-zones; nft list ruleset | grep -v '^# '",
+    "firewall-cmd --list-all-zones; nft list ruleset | grep -v '^# ' || true",
 )
 
 BACKENDS = {backend.name: backend for backend in (IPTABLES, UFW, FIREWALLD)}

@@ -87,7 +87,8 @@ def call(host: Host, script: str, given: dict[str, Any], check: bool = True) -> 
     """Run a script on the host, with what it is given as its argument."""
     host.console("cat > /opt/library/step.py", data=script.encode())
     quoted = json.dumps(given).replace("'", "")
-    said = host.console(f"PYTHONDONTWRITEBYTECODE=1 python3 /opt/library/step.py '{quoted}'", check=check)
+    # firewall-cmd takes a third of a second for each word, and ten times that on a machine that is busy.
+    said = host.console(f"PYTHONDONTWRITEBYTECODE=1 python3 /opt/library/step.py '{quoted}'", check=check, timeout=300)
     return json.loads(said) if said.strip() else None
 
 

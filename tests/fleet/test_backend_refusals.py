@@ -22,7 +22,7 @@ REFUSED: list[tuple[Backend, str, dict[str, Any], str]] = [
     (UFW, "true", {"established": "cut"}, "can't do established: cut"),
     (UFW, "true", {"loopback": True}, "can't do loopback: true"),
     (UFW, "true", {"state": "restricted", "allow": ["192.0.2.0/24"], "forward": True}, "can't do forward: true"),
-    (UFW, "rm /etc/ufw/user6.rules", {}, "this is no ufw that port995 knows"),
+    (UFW, "rm /etc/ufw/user6.rules", {}, "could not be asked"),
     (FIREWALLD, "systemctl stop firewalld", {}, "firewalld is not running"),
     (FIREWALLD, "true", {"established": "cut"}, "can't do established: cut"),
     (FIREWALLD, "true", {"forward": True}, "can't do forward: true"),

@@ -139,14 +139,14 @@ zone_back() { # ZONE OLD
     fi
     # Made for our rules, and nothing else in it. firewalld does not see that it goes, so it is told where it runs.
     bus=org.fedoraproject.FirewallD1
-    object=$(busctl call $bus /org/fedoraproject/FirewallD1/config $bus.config getZoneByName s "$1" 2>/dev/null) &&
-        busctl --quiet call $bus "$(echo "$object" | cut -d '"' -f 2)" $bus.config.zone loadDefaults 2>/dev/null
+    object=$(busctl --auto-start=no call $bus /org/fedoraproject/FirewallD1/config $bus.config getZoneByName s "$1" 2>/dev/null) &&
+        busctl --quiet --auto-start=no call $bus "$(echo "$object" | cut -d '"' -f 2)" $bus.config.zone loadDefaults 2>/dev/null
     rm -f "$path"
     ! grep -q 'priority="-995[01]"' "$path.old" 2>/dev/null || rm -f "$path.old"
 }
 in_zone() { # METHOD SIGNATURE OPTION ZONE RULE [TIMEOUT]
     bus=org.fedoraproject.FirewallD1
-    busctl --quiet call $bus /org/fedoraproject/FirewallD1 $bus.zone "$1" "$2" "$4" "$5" ${6-} ||
+    busctl --quiet --auto-start=no call $bus /org/fedoraproject/FirewallD1 $bus.zone "$1" "$2" "$4" "$5" ${6-} ||
         timeout 20 firewall-cmd --quiet --zone="$4" "$3=$5"
 }
 firewalld_back() { # OLD

@@ -31,6 +31,8 @@ ZONES, VENDOR = "/etc/firewalld/zones", "/usr/lib/firewalld/zones"
 SERVICES = {110: "pop3", 995: "pop3s"}
 BUS = ("org.fedoraproject.FirewallD1", "/org/fedoraproject/FirewallD1", "org.fedoraproject.FirewallD1.zone")
 
+BUSCTL = ("busctl", "--quiet", "--auto-start=no")
+"""A firewalld that was stopped is not to be started by our asking."""
 CONFIG = "/org/fedoraproject/FirewallD1/config"
 
 
@@ -215,7 +217,7 @@ def change(zone: str, rule: str, add: bool) -> None:
     """
     method = ["addRichRule", "ssi", zone, rule, "0"] if add else ["removeRichRule", "ss", zone, rule]
     try:
-        if run(["busctl", "--quiet", "call", *BUS, *method]).code == 0:
+        if run([*BUSCTL, "call", *BUS, *method]).code == 0:
             return
     except CommandError:
         pass
@@ -228,12 +230,12 @@ def _config(zone: str, method: str, *arguments: str) -> bool:
     :returns: whether that worked
     """
     try:
-        found = run(["busctl", "call", BUS[0], CONFIG, BUS[0] + ".config", "getZoneByName", "s", zone])
+        found = run(["busctl", "--auto-start=no", "call", BUS[0], CONFIG, BUS[0] + ".config", "getZoneByName", "s", zone])
         path = re.match(r'o "(/[\w/]+)"', found.output)
         if found.code or path is None:
             return False
         return run(
-            ["busctl", "--quiet", "call", BUS[0], path.group(1), BUS[0] + ".config.zone", method, *arguments]
+            [*BUSCTL, "call", BUS[0], path.group(1), BUS[0] + ".config.zone", method, *arguments]
         ).code == 0  # fmt: skip
     except CommandError:
         return False
