@@ -123,6 +123,12 @@ ufw_back() { # PATH OLD TOOL CHAINS
         echo COMMIT
     } | "$3-restore" -w 10 --noflush || failed="$failed $3"
 }
+firewalld_bus() { # PATH INTERFACE METHOD [SIGNATURE ARGUMENT...]
+    # One that was stopped is not to be started by this.
+    object_path=/org/fedoraproject/FirewallD1$1 interface=org.fedoraproject.FirewallD1$2
+    shift 2
+    busctl --auto-start=no call org.fedoraproject.FirewallD1 "$object_path" "$interface" "$@" 2>/dev/null
+}
 zone_back() { # ZONE OLD
     path=/etc/firewalld/zones/$1.xml
     [ -f "$path" ] || return 0
@@ -138,15 +144,14 @@ zone_back() { # ZONE OLD
         return
     fi
     # Made for our rules, and nothing else in it. firewalld does not see that it goes, so it is told where it runs.
-    bus=org.fedoraproject.FirewallD1
-    object=$(busctl --auto-start=no call $bus /org/fedoraproject/FirewallD1/config $bus.config getZoneByName s "$1" 2>/dev/null) &&
-        busctl --quiet --auto-start=no call $bus "$(echo "$object" | cut -d '"' -f 2)" $bus.config.zone loadDefaults 2>/dev/null
+    object=$(firewalld_bus /config .config getZoneByName s "$1") &&
+        firewalld_bus "$(echo "$object" | cut -d '"' -f 2 | sed 's|^/org/fedoraproject/FirewallD1||')" .config.zone \
+            loadDefaults >/dev/null
     rm -f "$path"
     ! grep -q 'priority="-995[01]"' "$path.old" 2>/dev/null || rm -f "$path.old"
 }
 in_zone() { # METHOD SIGNATURE OPTION ZONE RULE [TIMEOUT]
-    bus=org.fedoraproject.FirewallD1
-    busctl --quiet --auto-start=no call $bus /org/fedoraproject/FirewallD1 $bus.zone "$1" "$2" "$4" "$5" ${6-} ||
+    firewalld_bus "" .zone "$1" "$2" "$4" "$5" ${6-} >/dev/null ||
         timeout 20 firewall-cmd --quiet --zone="$4" "$3=$5"
 }
 firewalld_back() { # OLD

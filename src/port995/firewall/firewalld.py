@@ -230,7 +230,8 @@ def _config(zone: str, method: str, *arguments: str) -> bool:
     :returns: whether that worked
     """
     try:
-        found = run(["busctl", "--auto-start=no", "call", BUS[0], CONFIG, BUS[0] + ".config", "getZoneByName", "s", zone])
+        asked = [CONFIG, BUS[0] + ".config", "getZoneByName", "s", zone]
+        found = run(["busctl", "--auto-start=no", "call", BUS[0], *asked])
         path = re.match(r'o "(/[\w/]+)"', found.output)
         if found.code or path is None:
             return False
