@@ -155,10 +155,20 @@ in_zone() { # METHOD SIGNATURE OPTION ZONE RULE [TIMEOUT]
         timeout 20 firewall-cmd --quiet --zone="$4" "$3=$5"
 }
 firewalld_back() { # OLD
-    timeout 20 firewall-cmd --state >/dev/null 2>&1 || return 0
+    # At boot it does not run yet, and what runs is not on disk.
+    [ -S /run/dbus/system_bus_socket ] || return 0
+    timeout 20 firewall-cmd --list-all-zones >"$1.all" 2>/dev/null
+    case $? in
+    0) ;;
+    252 | 127) return 0 ;; # not running, not installed
+    *)
+        failed="$failed firewalld"
+        return
+        ;;
+    esac
     tab=$(printf '\t')
-    timeout 20 firewall-cmd --list-all-zones |
-        awk '/^[^ \t]/ { zone = $1 } /^\t.*priority="-995[01]"/ { sub(/^\t/, ""); print zone "\t" $0 }' | sort >"$1.now"
+    awk '/^[^ \t]/ { zone = $1 } /^\t.*priority="-995[01]"/ { sub(/^\t/, ""); print zone "\t" $0 }' "$1.all" |
+        sort >"$1.now"
     sort "$1" >"$1.sorted"
     comm -23 "$1.sorted" "$1.now" >"$1.add"
     comm -13 "$1.sorted" "$1.now" >"$1.remove"
