@@ -14,8 +14,8 @@ from .model import Found, Wanted
 from .part import BackendError, Part, Plane
 
 NAME = "firewalld"
-READ_AGAIN = 10.0
-"""Seconds firewalld gets to take note of files that were written."""
+READ_AGAIN = 30.0
+"""Seconds firewalld gets to take note of files that were written: it waits for 5 before it reads them."""
 
 
 def has_ours(found: Found) -> bool:
@@ -154,7 +154,7 @@ def _see_on_disk(to_run: Dict[str, Set[str]]) -> None:
             return
         if time.monotonic() >= end:
             raise FirewalldError("firewalld reads other rules on disk than were written, in: %s" % ", ".join(wrong))
-        time.sleep(0.2)
+        time.sleep(1.0)
 
 
 def _listing(rules: Dict[str, Set[str]]) -> str:
