@@ -57,6 +57,8 @@ class Backend:
     """How an administrator looks at our rule."""
     rules: str
     """Lists all rules that run, without counters."""
+    limit: float = 4.0
+    """Seconds until a change is taken back that is killed after it was written to disk: longer than writing takes."""
 
 
 IPTABLES_RULES = "for x in iptables ip6tables; do $x-save | sed 's/^#.*//; s/\\[[0-9:]*\\]//'; done"
@@ -106,6 +108,7 @@ FIREWALLD = Backend(
     "firewall-cmd --remove-port=7/tcp",
     "firewall-cmd --list-rich-rules",
     "firewall-cmd --list-all-zones; nft list ruleset | grep -v '^# ' || true",
+    limit=40.0,
 )
 
 BACKENDS = {backend.name: backend for backend in (IPTABLES, UFW, FIREWALLD)}

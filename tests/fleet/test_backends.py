@@ -188,7 +188,7 @@ def test_moving_to_another_back_end_and_back_leaves_nothing_of_the_first(
 @pytest.mark.parametrize("phase", ("arm", "apply", "persist"))
 def test_a_change_that_nobody_confirms_is_taken_back(ready: Host, lab: Lab, backend: Backend, phase: str) -> None:
     before = state(ready, backend)
-    limit = 4.0
+    limit = backend.limit
     on_host.die_after(ready, phase, limit, state="closed", ports=[22], backend=backend.name)
     killed = time.monotonic()
     if phase != "arm":
@@ -208,9 +208,10 @@ def test_a_change_that_nobody_confirms_is_taken_back(ready: Host, lab: Lab, back
 def test_rules_of_ours_that_were_there_before_come_back(ready: Host, lab: Lab, backend: Backend) -> None:
     on_host.change(ready, state="closed", action="reject", backend=backend.name)
     before = state(ready, backend)
-    on_host.die_after(ready, "persist", 4.0, state="restricted", allow=INSIDE, ports=[22, 995], backend=backend.name)
+    wanted = {"state": "restricted", "allow": INSIDE, "ports": [22, 995], "backend": backend.name}
+    on_host.die_after(ready, "persist", backend.limit, **wanted)
     ready.console(backend.foreign)
-    time.sleep(6)
+    time.sleep(backend.limit + 2)
     assert lab.outside.states(ready) == REFUSED and lab.outside.states(ready, 22) == OPEN
     ready.console(backend.foreign_there)
     ready.console(backend.foreign_away)
