@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026, the port995 authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Close or restrict the ports of POP3 in a host's firewall."""
+"""Close, restrict or open the ports of POP3 in a host's firewall."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pop3s_firewall
-short_description: Close or restrict the ports of POP3 in a host's firewall
+short_description: Close, restrict or open the ports of POP3 in a host's firewall
 version_added: "0.2.0"
 author:
   - The port995 authors (@port995)
@@ -18,6 +18,8 @@ description:
   - The rules survive a reboot, with no moment in which the port is open, and reload, restart, stop and start of
     nftables, also C(nft -f /etc/nftables.conf) by hand, which flushes all rules on Debian.
     They stay as well while ufw, firewalld or iptables are loaded anew.
+  - With O(backend) the rules are put into C(iptables), C(ufw) or C(firewalld) instead, where the administrator looks
+    for them. What each can't do, and what opens its ports with all others, is said in RV(notes) and as a warning.
   - Rules of others are never flushed, saved or put in another order, and no firewall is installed or enabled.
     O(state=absent) takes away what is named for port995 and nothing else.
   - A change is made in the running system first. It is written to disk when a B(new) connection of Ansible reaches
@@ -30,8 +32,10 @@ options:
   state:
     description:
       - V(closed) lets nobody in, V(restricted) only the networks of O(allow).
-      - V(open) and V(absent) take away what this module has put in. V(open) fails where another firewall is in
-        use, which could keep the port closed, since no table of nftables lets in what another one drops.
+      - V(open) lets everybody in, by the firewall that shuts the port on this host (C(firewalld), C(ufw) or
+        C(iptables)). A rule that bans some goes first, except in C(firewalld), where rich rules of a negative priority
+        do. V(open) fails where tables of nftables shut the port, since no table lets in what another one drops.
+      - V(absent) takes away what this module has put in, in every back end.
     type: str
     choices: [closed, restricted, open, absent]
     required: true
@@ -72,9 +76,21 @@ options:
     default: keep
   backend:
     description:
-      - What the rules are put into. V(auto) takes V(nftables), the only one there is so far.
+      - What the rules are put into. What was put into another one before is taken away, at no moment of which the port
+        is open.
+      - V(auto) takes V(nftables) where C(nft) is installed, else V(iptables); for O(state=open) the firewall that is in
+        use, and it fails where two are.
+      - V(iptables) has a chain C(port995) in the table C(filter) of both families. It comes back by a unit, by lines in
+        C(/etc/iptables/rules.v4), C(rules.v6) or C(/etc/sysconfig/iptables), C(ip6tables) where these hold that table,
+        and by a plugin of C(netfilter-persistent); rules of others are never saved. C(iptables -F) flushes it.
+      - V(ufw) has rules with the comment C(port995), in front of others. C(ufw disable) opens the port with all others,
+        and C(ufw reload) does for a moment. It can do neither O(established=cut) nor O(loopback=true).
+      - V(firewalld) has rich rules of the priorities -9951 and -9950 in every zone. Stopping C(firewalld) opens the
+        port with all others. It can do neither O(established=cut) nor O(loopback=true) nor O(forward=true).
+      - All but V(nftables) refuse where destination NAT, such as that of a container, goes around them.
+      - V(ufw) and V(firewalld) have to be in use already.
     type: str
-    choices: [auto, nftables]
+    choices: [auto, nftables, iptables, ufw, firewalld]
     default: auto
   outside_view:
     description:
@@ -117,7 +133,7 @@ attributes:
     platforms: linux
     support: full
 notes:
-  - Needs root, the program C(nft) 0.9.3 or later and Python 3.9 on the host.
+  - Needs root, Python 3.9 and the programs of the back end on the host, for V(nftables) C(nft) 0.9.3 or later.
   - What is seen from the controller is one vantage. Audit afterwards; two vantages prove that a port is closed.
 seealso:
   - module: port995.pop3s.pop3s_info
@@ -136,6 +152,12 @@ EXAMPLES = r"""
     allow: [192.0.2.0/24, "2001:db8:1::/48"]
     vantages: [192.0.2.10]
     action: reject
+  become: true
+
+- name: Close it by rich rules of firewalld
+  port995.pop3s.pop3s_firewall:
+    state: closed
+    backend: firewalld
   become: true
 
 - name: Take away what the tasks above have put in
@@ -157,7 +179,9 @@ found:
   elements: str
   sample: [ufw, docker]
 rules:
-  description: This module's table as it is, or in check mode as it is to be. Empty when there is none.
+  description:
+    - This module's rules as they are, or in check mode as they are to be. Empty when there are none.
+    - In C(ufw) with those of others, as rules have no names there.
   returned: when state is not status
   type: str
 notes:
@@ -193,12 +217,17 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.change import taking_back
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.change.commands import CommandError
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.change.files import FileError
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall import nft_files, steps
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall import steps
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.model import WantedError, wanted
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.firewalld import FirewalldError
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.nftables import NftError
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.xtables import RulesError
 
 WANTED = ("state", "ports", "action", "allow", "vantages", "loopback", "forward", "established")
-PROBLEMS = (WantedError, steps.FirewallError, NftError, FileError, CommandError, taking_back.ChangeError)
+PROBLEMS = (
+    WantedError, steps.FirewallError, NftError, RulesError, FirewalldError, FileError, CommandError,
+    taking_back.ChangeError,
+)  # fmt: skip
 
 
 def argument_spec():
@@ -212,7 +241,7 @@ def argument_spec():
         loopback=dict(type="bool", default=False),
         forward=dict(type="bool", default=False),
         established=dict(type="str", choices=["keep", "cut"], default="keep"),
-        backend=dict(type="str", choices=["auto", "nftables"], default="auto"),
+        backend=dict(type="str", choices=["auto", "nftables", "iptables", "ufw", "firewalld"], default="auto"),
         outside_view=dict(type="bool", default=True),
         revert=dict(type="str", choices=["host", "none"], default="host"),
         time_limit=dict(type="float", default=60.0),
@@ -222,42 +251,32 @@ def argument_spec():
     )
 
 
-def on_disk(persistence):
-    """What is on disk, as text for a diff."""
-    parts = []
-    for path in nft_files.OWN_FILES:
-        if persistence.contents[path] is not None:
-            parts.append("# %s\n%s" % (path, persistence.contents[path]))
-    for path in persistence.lines_in:
-        parts.append("# %s\n%s\n" % (path, nft_files.LINE))
-    if persistence.enabled:
-        parts.append("# %s is enabled\n" % nft_files.UNIT_NAME)
-    return "\n".join(parts)
-
-
 def difference(made):
-    """The two planes, running and on disk, before and after."""
-    after = made.table if made.expected is None else made.expected
-    return [
-        dict(before_header="rules", after_header="rules", before=made.listing, after=after),
-        dict(before_header="on disk", after_header="on disk", before=on_disk(made.on_disk),
-             after=on_disk(made.to_be_on_disk)),
-    ]  # fmt: skip
+    """The two planes of each back end, running and on disk, before and after."""
+    shown = []
+    for part in made.parts:
+        for name, plane in (("rules", part.running), ("on disk", part.on_disk)):
+            header = "%s: %s" % (part.backend, name)
+            shown.append(dict(before_header=header, after_header=header, before=plane.before, after=plane.after))
+    return shown
 
 
 def begin(module, asked, who):
     """Plan, and change the running system unless this is a check."""
-    made = steps.plan(asked)
+    made = steps.plan(asked, module.params["backend"])
     result = dict(
         changed=made.changed,
-        backend="nftables",
+        backend=made.backend,
         found=list(made.found.active),
         notes=list(made.notes),
-        rules=made.listing if made.expected is None and not made.table else (made.expected or made.table),
+        rules=made.rules,
         planned=module.check_mode,
         persisted=not made.changed,
         diff=difference(made),
     )
+    for part in made.parts:
+        for note in part.notes:
+            module.warn("%s: %s" % (part.backend, note))
     if not made.changed or module.check_mode:
         return result
     if module.params["revert"] == "none":
@@ -292,7 +311,7 @@ def main():
         if phase == "begin":
             result = begin(module, asked, who)
         elif phase == "finish":
-            steps.finish(params["change"] or "", asked, who)
+            steps.finish(params["change"] or "", asked, who, params["backend"])
             result = dict(changed=True)
         elif phase == "revert":
             taking_back.still_armed(params["change"] or "")

@@ -24,6 +24,14 @@ FIREWALLD = chroots.Release("bookworm-booted-firewalld", (*COMMON, "firewalld"))
 """1.3.3, with its rules in nftables; the package enables it."""
 
 
+PERSISTENT = chroots.Release("bookworm-booted-iptables-persistent", (*COMMON, "iptables-persistent"))
+"""Its service, netfilter-persistent, is enabled by the package; it and ufw exclude each other."""
+
+
+IMAGES = {"none": BOOKWORM, "ufw": UFW, "firewalld": FIREWALLD, "iptables": PERSISTENT}
+"""By the firewall that they come with."""
+
+
 def missing() -> str | None:
     """Why no host can be booted on this machine; ``None``: they can (making the image comes with the first use)."""
     if os.geteuid() != 0:
@@ -49,7 +57,7 @@ def main() -> int:
     if reason is not None:
         print(f"no hosts: {reason}")
         return 0
-    for release in (BOOKWORM, UFW, FIREWALLD):
+    for release in IMAGES.values():
         chroots.make(release)
         print(f"{release.name}: {release.folder}")
     return 0

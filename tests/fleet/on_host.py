@@ -13,14 +13,16 @@ from .lab import REPOSITORY, Host
 STEPS = """\
 import json, os, sys
 from port995.change import taking_back
-from port995.firewall import model, nft_files, nftables, steps
+from port995.firewall import model, steps
 given = json.loads(sys.argv[1])
+backend = given["wanted"].pop("backend", "auto")
 wanted = model.wanted(**given["wanted"])
 last = given["last"]
-made = steps.plan(wanted)
+made = steps.plan(wanted, backend)
 if last == "plan":
     print(json.dumps({"changed": made.changed, "running": made.running_differs, "disk": made.disk_differs,
-                      "notes": made.notes, "active": made.found.active}))
+                      "notes": made.notes, "active": made.found.active, "backend": made.backend,
+                      "rules": made.rules}))
     sys.exit()
 
 def die_after(step):
@@ -35,9 +37,9 @@ taking_back.save(change, steps.before(made))
 die_after("save")
 taking_back.arm(change, given["limit"])
 die_after("arm")
-nftables.load(made.table)
+steps.apply(made)
 die_after("apply")
-nft_files.write(made.to_be_on_disk, True)
+steps.persist(steps.plan(wanted, backend))
 die_after("persist")
 taking_back.disarm(change)
 die_after("disarm")
@@ -48,12 +50,13 @@ WHOLE = """\
 import json, sys
 from port995.firewall import model, steps
 given = json.loads(sys.argv[1])
+backend = given["wanted"].pop("backend", "auto")
 wanted = model.wanted(**given["wanted"])
-made = steps.plan(wanted)
+made = steps.plan(wanted, backend)
 if made.changed:
     change = steps.begin(made, "a test", 60.0, wanted.state)
-    steps.finish(change, wanted, "a test")
-print(json.dumps({"changed": made.changed, "left": steps.plan(wanted).changed}))
+    steps.finish(change, wanted, "a test", backend)
+print(json.dumps({"changed": made.changed, "left": steps.plan(wanted, backend).changed}))
 """
 
 PHASES = ("lock", "save", "arm", "apply", "persist", "disarm")
@@ -84,7 +87,8 @@ def call(host: Host, script: str, given: dict[str, Any], check: bool = True) -> 
     """Run a script on the host, with what it is given as its argument."""
     host.console("cat > /opt/library/step.py", data=script.encode())
     quoted = json.dumps(given).replace("'", "")
-    said = host.console(f"PYTHONDONTWRITEBYTECODE=1 python3 /opt/library/step.py '{quoted}'", check=check)
+    # firewall-cmd takes a third of a second for each word, and ten times that on a machine that is busy.
+    said = host.console(f"PYTHONDONTWRITEBYTECODE=1 python3 /opt/library/step.py '{quoted}'", check=check, timeout=300)
     return json.loads(said) if said.strip() else None
 
 

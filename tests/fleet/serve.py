@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keep a lab running for other programs, such as Molecule, until this process ends.
 
-    python -m tests.fleet.serve FOLDER [HOSTS]
+    python -m tests.fleet.serve FOLDER [IMAGE...]
+
+An image is named as in `image.IMAGES`; without any, one host with no firewall runs.
 
 FOLDER gets what others need: ``key``, the executable ``ssh`` (it enters the lab's network first), ``at-inside`` and
 ``at-outside`` (they run a command at that vantage) and, once all hosts run, ``boots``, the number of times that they were
@@ -25,7 +27,7 @@ def _executable(path: Path, *command: str) -> None:
     path.chmod(0o755)
 
 
-def serve(folder: Path, count: int) -> None:
+def serve(folder: Path, images: list[str]) -> None:
     """Run it, and return at SIGTERM."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("skipped", "boots"):
@@ -37,7 +39,7 @@ def serve(folder: Path, count: int) -> None:
         return
     signals = {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1}
     with Lab() as lab:
-        hosts = [lab.host() for _ in range(count)]
+        hosts = [lab.host(image.IMAGES[name]) for name in images]
         (folder / "key").unlink(missing_ok=True)
         shutil.copy(lab.key, folder / "key")
         _executable(folder / "ssh", *lab.inside.prefix(), "ssh")
@@ -59,4 +61,4 @@ def serve(folder: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    serve(Path(sys.argv[1]), sys.argv[2:] or ["none"])

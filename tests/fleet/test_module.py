@@ -21,6 +21,9 @@ OPEN = {"ipv4": "open", "ipv6": "open"}
 DROPPED = {"ipv4": "filtered", "ipv6": "filtered"}
 
 
+FULL = "mount -t tmpfs -o size=4k none /var/lib; head -c 8192 /dev/zero > /var/lib/x || true"
+
+
 class Player:
     """Plays on one host."""
 
@@ -36,22 +39,23 @@ def player(lab: Lab, host: Host, tmp_path: Path) -> Player:
     return Player(lab, host, tmp_path)
 
 
-def test_it_converges_is_idempotent_and_takes_all_away(player: Player, host: Host, lab: Lab) -> None:
+@pytest.mark.parametrize("backend", ["auto", "iptables"])
+def test_it_converges_is_idempotent_and_takes_all_away(player: Player, host: Host, lab: Lab, backend: str) -> None:
     before = on_host.state(host)
-    planned = player("--check", "--diff", state="closed")
+    planned = player("--check", "--diff", state="closed", backend=backend)
     assert planned.code == 0 and planned.result["changed"] and planned.result["planned"]
-    assert not planned.result["persisted"] and "drop" in planned.result["diff"][0]["after"]
+    assert not planned.result["persisted"] and "drop" in planned.result["diff"][0]["after"].lower()
     assert on_host.state(host) == before, "check mode changes nothing"
 
-    closed = player(state="closed", variables={"ansible_host": "{{ address }}", "address": host.ipv4})
+    closed = player(state="closed", backend=backend, variables={"ansible_host": "{{ address }}", "address": host.ipv4})
     assert closed.code == 0, closed.said
     assert closed.result["changed"] and closed.result["persisted"] and not closed.result["planned"]
     assert {(look["port"], look["state"]) for look in closed.result["looks"]} == {(995, "filtered")}
     assert lab.outside.states(host) == DROPPED
-    assert not player(state="closed").result["changed"]
-    assert not player("--check", state="closed").result["changed"]
+    assert not player(state="closed", backend=backend).result["changed"]
+    assert not player("--check", state="closed", backend=backend).result["changed"]
 
-    moved = player(state="restricted", allow=["192.0.2.0/24"], vantages=["192.0.2.1"])
+    moved = player(state="restricted", backend=backend, allow=["192.0.2.0/24"], vantages=["192.0.2.1"])
     assert moved.code == 0, moved.said
     assert lab.inside.states(host) == {"ipv4": "open", "ipv6": "filtered"} and lab.outside.states(host) == DROPPED
     assert '"state": "restricted"' in host.console("tail -1 /var/lib/port995/record.jsonl")
@@ -127,19 +131,23 @@ def test_bad_input_is_told_and_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("break_it", "says"),
+    ("break_it", "backend", "says"),
     [
-        ("mv /usr/sbin/nft /usr/sbin/nft.gone", "Install the package nftables"),
-        ("mount -o bind,ro /etc /etc", "the file system is read-only"),
-        ("mount -t tmpfs -o size=4k none /var/lib; head -c 8192 /dev/zero > /var/lib/x || true", "the file system is full"),
+        ("mv /usr/sbin/nft /usr/sbin/nft.gone", "nftables", "Install the package nftables"),
+        ("mv /usr/sbin/iptables /usr/sbin/gone", "iptables", "Install the package iptables"),
+        ("true", "ufw", "port995 enables no firewall"),
+        ("true", "firewalld", "port995 enables no firewall"),
+        ("mount -o bind,ro /etc /etc", "auto", "the file system is read-only"),
+        ("mount -o bind,ro /etc /etc", "iptables", "the file system is read-only"),
+        (FULL, "auto", "the file system is full"),
+        (FULL, "iptables", "the file system is full"),
     ],
-    ids=["no nft", "read-only /etc", "full disk"],
 )
 def test_a_host_that_can_not_be_changed_says_why_and_is_as_before(
-    player: Player, host: Host, lab: Lab, break_it: str, says: str
+    player: Player, host: Host, lab: Lab, break_it: str, backend: str, says: str
 ) -> None:
     host.console(break_it)
-    ended = player(state="closed", variables={"ansible_remote_tmp": "/run/ansible"})
+    ended = player(state="closed", backend=backend, variables={"ansible_remote_tmp": "/run/ansible"})
     assert ended.code != 0 and says in ended.result["msg"], ended.said
     assert lab.outside.states(host) == OPEN
 

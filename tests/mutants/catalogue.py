@@ -896,6 +896,30 @@ ACTING = (
         "when our file is gone, the host's whole firewall is not loaded: it fails open",
         ("tests/unit/firewall/test_nft_files.py",),
     ),
+    Mutant(
+        "what-may-match-matches-not",
+        "src/port995/firewall/xtables.py",
+        "        if one is None:\n            answer = None\n",
+        "        if one is None:\n            return False\n",
+        "a rule that lets a part of the world in is not seen: the port is called shut",
+        ("tests/unit/firewall/test_xtables.py",),
+    ),
+    Mutant(
+        "a-rule-before-ours-is-overlooked",
+        "src/port995/firewall/iptables.py",
+        "    return not earlier(table, wanted)\n",
+        "    return True\n",
+        "somebody's rule lets the port in before ours is asked, and nothing is said",
+        ("tests/unit/firewall/test_backends.py",),
+    ),
+    Mutant(
+        "ours-come-last-in-ufw",
+        "src/port995/firewall/ufw.py",
+        '    if wanted.state == "open":\n        for found in BLOCK',
+        '    if True:\n        for found in BLOCK',
+        "ufw's own allow is asked before our deny",
+        ("tests/unit/firewall/test_backends.py",),
+    ),
 )  # fmt: skip
 
 LOOKING_FROM = (

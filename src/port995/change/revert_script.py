@@ -2,8 +2,8 @@
 """What takes a change back on the host: a shell script, since it has to work when nothing else does, and its units.
 
 The script knows a few steps; which are taken with what, ``before/steps`` says. That file holds constants of this
-program, and nothing from outside: what a user gave (networks) stands in files that nft reads. Every step may be
-taken twice. Python 3.9, standard library only.
+program, and from outside names of zones only, quoted: what a user gave (networks) stands in files that the firewall's
+programs read. Every step may be taken twice. Python 3.9, standard library only.
 """
 
 from __future__ import annotations
@@ -61,6 +61,124 @@ add_line() { # PATH LINE
     [ -f "$1" ] && [ ! -L "$1" ] && ! has_line "$1" "$2" || return 0
     printf '%s\n' "$2" >>"$1" || failed="$failed $1"
 }
+units_back() {
+    [ ! -d /run/systemd/system ] || systemctl daemon-reload || failed="$failed daemon-reload"
+}
+unit_back() { # UNIT enabled|disabled
+    [ -d /run/systemd/system ] || return 0
+    systemctl daemon-reload || failed="$failed daemon-reload"
+    if [ "$2" = enabled ]; then
+        systemctl --quiet enable "$1" || failed="$failed $1"
+    else
+        # The unit's file may be gone, and its link with it: then there is nothing to disable.
+        rm -f "/etc/systemd/system/sysinit.target.wants/$1"
+        systemctl daemon-reload
+    fi
+}
+xtables_back() { # TOOL OLD [made]
+    command -v "$1-restore" >/dev/null || return 0
+    {
+        echo "*filter"
+        grep -v "^-I" "$2"
+        "$1-save" -t filter | sed -n "s/^-A \(.* -j port995\)\$/-D \1/p"
+        grep "^-I" "$2"
+        # No OLD: our chain goes, once nothing jumps to it.
+        [ -s "$2" ] || "$1-save" -t filter | sed -n "s/^:port995 .*/-F port995\n-X port995/p"
+        echo COMMIT
+    } | "$1-restore" -w 10 --noflush || failed="$failed $1"
+    [ "${3-}" = made ] && ! "$1-save" -t filter | grep -Eq "^-A|^:[^ ]+ (-|DROP)" || return 0
+    case "$1" in iptables) nft delete table ip filter ;; *) nft delete table ip6 filter ;; esac 2>/dev/null
+}
+exchange() { # PATH; the new text is read
+    # What comes out empty was not read.
+    if cp -p "$1" "$1.port995" && cat >"$1.port995" && { [ -s "$1.port995" ] || [ ! -s "$1" ]; }; then
+        if cmp -s "$1" "$1.port995"; then rm -f "$1.port995"; else mv -f "$1.port995" "$1"; fi
+    else
+        failed="$failed $1"
+    fi
+}
+saved_back() { # PATH OLD
+    [ -f "$1" ] && [ ! -L "$1" ] || return 0
+    awk -v old="$2" '
+        BEGIN { while ((getline line <old) > 0) ours = ours line "\n" }
+        /^(\[[0-9]+:[0-9]+\] )?(:port995 |-A port995 |-A [^ ]+ .*-j port995$)/ { next }
+        /^\*/ { filter = $0 == "*filter" }
+        filter && ours != "" && !/^[*:#]/ { printf "%s", ours; ours = "" }
+        { print }' "$1" | exchange "$1"
+}
+ufw_back() { # PATH OLD TOOL CHAINS
+    [ -f "$1" ] || return 0
+    awk -v old="$2" '
+        BEGIN { while ((getline line <old) > 0) ours = ours line "\n" }
+        /^$/ { blank++; skip = 0; next }
+        /^### tuple ### .* comment=706f7274393935$/ { blank--; skip = 1 }
+        skip { next }
+        { while (blank > 0) { print ""; blank-- } print }
+        /^### RULES ###$/ { printf "%s", ours }
+        END { while (blank-- > 0) print "" }' "$1" | exchange "$1"
+    "$3" -w 10 -S "$4input" >/dev/null 2>&1 || return 0
+    {
+        printf "*filter\n:%sinput - [0:0]\n:%soutput - [0:0]\n:%sforward - [0:0]\n" "$4" "$4" "$4"
+        grep -E "^-A $4(input|output|forward) " "$1"
+        echo COMMIT
+    } | "$3-restore" -w 10 --noflush || failed="$failed $3"
+}
+firewalld_bus() { # PATH INTERFACE METHOD [SIGNATURE ARGUMENT...]
+    # One that was stopped is not to be started by this.
+    object_path=/org/fedoraproject/FirewallD1$1 interface=org.fedoraproject.FirewallD1$2
+    shift 2
+    busctl --auto-start=no call org.fedoraproject.FirewallD1 "$object_path" "$interface" "$@" 2>/dev/null
+}
+zone_back() { # ZONE OLD
+    path=/etc/firewalld/zones/$1.xml
+    [ -f "$path" ] || return 0
+    awk -v old="$2" '
+        BEGIN { while ((getline line <old) > 0) ours = ours line "\n" }
+        /<rule [^>]*priority="-995[01]"/ { skip = 1 }
+        skip { if (/<\/rule>/) skip = 0; next }
+        /<!-- port995: / { next }
+        /^<\/zone>/ { printf "%s", ours }
+        { print }' "$path" >"$2.new" || failed="$failed $path"
+    if ! grep -q "<!-- port995: " "$path" || [ -s "$2" ] || ! cmp -s "$2.new" "/usr/lib/firewalld/zones/$1.xml"; then
+        exchange "$path" <"$2.new"
+        return
+    fi
+    # Made for our rules, and nothing else in it. firewalld does not see that it goes, so it is told where it runs.
+    object=$(firewalld_bus /config .config getZoneByName s "$1") &&
+        firewalld_bus "$(echo "$object" | cut -d '"' -f 2 | sed 's|^/org/fedoraproject/FirewallD1||')" .config.zone \
+            loadDefaults >/dev/null
+    rm -f "$path"
+    ! grep -q 'priority="-995[01]"' "$path.old" 2>/dev/null || rm -f "$path.old"
+}
+in_zone() { # METHOD SIGNATURE OPTION ZONE RULE [TIMEOUT]
+    firewalld_bus "" .zone "$1" "$2" "$4" "$5" ${6-} >/dev/null ||
+        timeout 20 firewall-cmd --quiet --zone="$4" "$3=$5"
+}
+firewalld_back() { # OLD
+    # At boot it does not run yet, and what runs is not on disk.
+    [ -S /run/dbus/system_bus_socket ] || return 0
+    timeout 20 firewall-cmd --list-all-zones >"$1.all" 2>/dev/null
+    case $? in
+    0) ;;
+    252 | 127) return 0 ;; # not running, not installed
+    *)
+        failed="$failed firewalld"
+        return
+        ;;
+    esac
+    tab=$(printf '\t')
+    awk '/^[^ \t]/ { zone = $1 } /^\t.*priority="-995[01]"/ { sub(/^\t/, ""); print zone "\t" $0 }' "$1.all" |
+        sort >"$1.now"
+    sort "$1" >"$1.sorted"
+    comm -23 "$1.sorted" "$1.now" >"$1.add"
+    comm -13 "$1.sorted" "$1.now" >"$1.remove"
+    while IFS="$tab" read -r zone rule; do
+        in_zone addRichRule ssi --add-rich-rule "$zone" "$rule" 0 || failed="$failed firewalld"
+    done <"$1.add"
+    while IFS="$tab" read -r zone rule; do
+        in_zone removeRichRule ss --remove-rich-rule "$zone" "$rule" || failed="$failed firewalld"
+    done <"$1.remove"
+}
 step() { # COMMAND...
     "$@" || failed="$failed $1"
 }
@@ -91,7 +209,8 @@ Description=Take back a change of port995 that was not confirmed
 DefaultDependencies=no
 RequiresMountsFor=/var/lib/port995 /etc
 After=local-fs.target systemd-remount-fs.service
-Before=port995-firewall.service nftables.service network-pre.target sysinit.target shutdown.target
+Before=port995-firewall.service nftables.service port995-iptables.service netfilter-persistent.service ufw.service
+Before=network-pre.target sysinit.target shutdown.target
 Conflicts=shutdown.target
 
 [Service]

@@ -171,7 +171,7 @@ def save(change: str, before: Before) -> None:
         files.write(BEFORE + "/" + name, text, 0o600)
     for path, kept in before.files.items():
         if kept is not None:
-            files.write(BEFORE + "/files" + path, kept)
+            files.write(BEFORE + "/files" + path, kept, 0o755 if kept.startswith("#!") else 0o644)
     files.write(SCRIPT, SCRIPT_TEXT, 0o700)
     files.write(BEFORE + "/complete", "\n", 0o600)
 
