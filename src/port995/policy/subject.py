@@ -15,6 +15,7 @@ from .path import Trust
 if TYPE_CHECKING:
     from .baseline import BaselineUse
     from .dns_view import DnsView
+    from .inside_view import HostInside
     from .waivers import WaiverUse
 
 
@@ -54,6 +55,8 @@ class Endpoint:
     """Observations that had to be in the journal and are not, in words."""
 
     missing_companions: tuple[str, ...] = ()
+    inside: HostInside | None = None
+    """What its host shows from inside; ``None``: the run did not look there."""
 
     @property
     def looks_at_pop3(self) -> bool:

@@ -16,7 +16,7 @@ from ..probe.model import Target
 RUN_SCHEMA = "port995/run/1"
 ADDED: dict[str, Any] = {
     "dns": None, "crl_sources": [], "crls_sha256": "", "inputs": {}, "inventory": "", "origin": {},
-    "vantage_hosts": [],
+    "vantage_hosts": [], "inside": False,
 }  # fmt: skip
 """Fields that older headers lack, and what their absence means."""
 
@@ -123,6 +123,9 @@ class RunHeader:
     vantage_hosts: tuple[str, ...] = ()
     """Inventory hosts that look and are not looked at: no part of the population."""
 
+    inside: bool = False
+    """Whether every host that is not excluded owes a look from inside."""
+
     schema: str = RUN_SCHEMA
 
 
@@ -141,7 +144,7 @@ def header_to_json(header: RunHeader) -> dict[str, Any]:
         del ordered["dns"]
     if not header.crls_sha256:
         del ordered["crl_sources"], ordered["crls_sha256"]
-    for key in ("inputs", "inventory", "origin", "vantage_hosts"):
+    for key in ("inputs", "inventory", "origin", "vantage_hosts", "inside"):
         if not ordered[key]:
             del ordered[key]
     listed: dict[str, Any] = _lists(ordered)
@@ -192,6 +195,7 @@ def header_from_json(data: object) -> RunHeader:
         inventory=_text(fields["inventory"], "inventory"),
         inputs={name: _input(name, item) for name, item in _object(fields["inputs"], "inputs").items()},
         vantage_hosts=_texts(fields["vantage_hosts"], "vantage_hosts"),
+        inside=_flag(fields["inside"], "inside"),
     )
     names = [host.name for host in header.plan]
     if len(set(names)) != len(names):

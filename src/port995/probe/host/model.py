@@ -109,6 +109,9 @@ class PortVerdict:
     because: Tuple[str, ...] = ()
     """The rules that decide, as the tool that lists them writes them; or why it is not known."""
 
+    redirected: Optional[bool] = None
+    """Whether a rule may send it on to another address or port, whatever becomes of it otherwise; ``None``: unseen."""
+
 
 @dataclasses.dataclass(frozen=True)
 class FrontEnd:

@@ -137,6 +137,7 @@ class _Passage:
     state: str
     sources: Tuple[str, ...]
     because: Tuple[str, ...]
+    endless: bool = False
 
 
 def _passage(base: Base, rules: Rules, family: int) -> _Passage:
@@ -144,7 +145,7 @@ def _passage(base: Base, rules: Rules, family: int) -> _Passage:
     try:
         outcomes = _Walk(rules.chains).through(base.chain)
     except TooManyError as error:
-        return _Passage("unknown", (), ("%s: %s" % (base.table, error),))
+        return _Passage("unknown", (), ("%s: %s" % (base.table, error),), True)
     policy = "policy %s of chain %s" % (base.policy, base.chain)
     ways = [dataclasses.replace(o, does=base.policy, text=policy) if o.does == GOES_ON else o for o in outcomes]
     rest = next(one for one in ways if one.who == YES)
@@ -190,6 +191,16 @@ def verdict(tables: Sequence[Rules], family: int, port: int) -> PortVerdict:
         (base, _passage(base, rules, family)) for rules in tables for base in rules.bases
     ]
     passages.sort(key=lambda one: (HOOKS.index(one[0].hook), one[0].priority, one[0].table))
+    state, sources, because = _together(passages)
+    # A table that can't be gone through to its end may hide one.
+    hidden = any(one.endless for _base, one in passages)
+    sent_on = any(one.state == "redirected" for _base, one in passages)
+    redirected = True if sent_on else None if hidden else False
+    return PortVerdict(family, port, state, sources, because[:MAX_BECAUSE], redirected)
+
+
+def _together(passages: Sequence[Tuple[Base, _Passage]]) -> Tuple[str, Tuple[str, ...], Tuple[str, ...]]:
+    """State, sources and reasons of all base chains, in the order in which the packet comes to them."""
     unknown: List[str] = []
     restricted: Optional[_Passage] = None
     because: List[str] = []
@@ -198,11 +209,10 @@ def verdict(tables: Sequence[Rules], family: int, port: int) -> PortVerdict:
             # It is there for one interface, and there may be others.
             unknown += one.because
         elif one.state == "closed":
-            return PortVerdict(family, port, "closed", (), one.because)
+            return "closed", (), one.because
         elif one.state == "redirected":
-            state = "unknown" if unknown or restricted else "redirected"
-            return PortVerdict(family, port, state, (), (*one.because, *unknown)[:MAX_BECAUSE])
-        if one.state == "unknown":
+            return "unknown" if unknown or restricted else "redirected", (), (*one.because, *unknown)
+        elif one.state == "unknown":
             unknown += one.because
         elif one.state == "restricted":
             if restricted is not None:
@@ -213,9 +223,7 @@ def verdict(tables: Sequence[Rules], family: int, port: int) -> PortVerdict:
             because += one.because
     if restricted is not None:
         # Whatever the others do, nobody else is let in.
-        return PortVerdict(
-            family, port, "restricted", restricted.sources, (*restricted.because, *unknown)[:MAX_BECAUSE]
-        )
+        return "restricted", restricted.sources, (*restricted.because, *unknown)
     if unknown:
-        return PortVerdict(family, port, "unknown", (), tuple(unknown[:MAX_BECAUSE]))
-    return PortVerdict(family, port, "open", (), tuple(because[:MAX_BECAUSE]) or ("no rule is about it",))
+        return "unknown", (), tuple(unknown)
+    return "open", (), tuple(because) or ("no rule is about it",)
