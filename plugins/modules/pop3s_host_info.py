@@ -31,6 +31,10 @@ options:
       - Folder of a run on the controller, as M(port995.pop3s.pop3s_plan) made it. What was seen is written into it, for
         M(port995.pop3s.pop3s_report) to judge, and a host that can't be reached or looked at is written down as such.
     type: path
+  run_id:
+    description: Identity of that run, as the same module returned it. Needed with O(out).
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
