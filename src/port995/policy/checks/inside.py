@@ -10,6 +10,7 @@ from ...probe.host.model import CertificateSeen, DaemonSeen, Listener, PortVerdi
 from ...probe.model import Observation
 from ...probe.tls.client_hello import VERSION_NAMES
 from ..certificate import CertificateFacts
+from ..check import VERSIONS as VERSIONS_ASKED
 from ..check import Parameter, endpoint_check
 from ..facts import facts_of
 from ..inside_view import PRODUCTS, REPLACED, HostInside, Unseen, process_words, product_of
@@ -233,6 +234,7 @@ def _program(listener: Listener, known: tuple[str, ...]) -> Finding:
     remediation="Restart or reload the daemon, see in its log whether it took the configuration, and audit again.",
     references=("NIST SP 800-53r5 CM-6", "CIS Controls v8.1 4.1"),
     applies=f"{RUNS}, {APPLIES}",
+    asks=(VERSIONS_ASKED,),
 )
 @_looked
 def as_configured(subject: EndpointSubject, inside: HostInside) -> Sequence[Finding]:
@@ -260,13 +262,20 @@ def _held_against(
     if daemon.minimum not in VERSIONS:
         return not_tested(seen, f"{daemon.daemon}'s settings do not tell its oldest version of TLS")
     expected = f"{daemon.minimum} or newer"
-    spoken = [VERSION_NAMES[one.version] for one in facts_of(seen).versions]
+    facts, named = facts_of(seen), {name: number for number, name in VERSION_NAMES.items()}
+    spoken = [VERSION_NAMES[one.version] for one in facts.versions]
     if not spoken:
         return not_tested(seen, "no version of TLS was spoken")
     old = [one for one in spoken if VERSIONS.index(one) < VERSIONS.index(daemon.minimum)]
     if old:
         told = f"{daemon.daemon} is set to {expected}, and speaks {', '.join(old)} {seen_from(seen)}"
         return Finding(Status.FAIL, told, expected, ", ".join(spoken), (), "configuration")
+    # That an older one is not spoken is proven by its refusal alone.
+    unproven = [name for name in VERSIONS[: VERSIONS.index(daemon.minimum)] if named[name] not in facts.unspoken]
+    if unproven:
+        return not_tested(
+            seen, f"{daemon.daemon} is set to {expected}; whether {', '.join(unproven)} is spoken is not known"
+        )
     told = (
         f"{daemon.daemon} is set to serve port {port} with {expected}, and speaks {', '.join(spoken)} {seen_from(seen)}"
     )
