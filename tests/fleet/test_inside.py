@@ -111,7 +111,9 @@ def test_a_configuration_that_was_not_loaded_is_found(host: Host, lab: Lab, tmp_
     assert done.status("POP3S-HOST-004", "mx") == "fail", done.said
     assert "TLSv1.2" in done.results("POP3S-HOST-004", "mx")[0]["message"]
     host.console("doveadm reload; sleep 1")
-    assert audit(lab, tmp_path / "loaded", aim).status("POP3S-HOST-004", "mx") == "pass"
+    # That TLS 1.2 is gone needs an offer of all its suites, which a gate of this profile has no need to make.
+    assert audit(lab, tmp_path / "gate", aim).status("POP3S-HOST-004", "mx") == "not_tested"
+    assert audit(lab, tmp_path / "loaded", aim, audit_depth="full").status("POP3S-HOST-004", "mx") == "pass"
 
 
 def test_an_unknown_program_is_named(host: Host, lab: Lab, tmp_path: Path) -> None:

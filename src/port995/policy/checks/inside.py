@@ -10,8 +10,8 @@ from ...probe.host.model import CertificateSeen, DaemonSeen, Listener, PortVerdi
 from ...probe.model import Observation
 from ...probe.tls.client_hello import VERSION_NAMES
 from ..certificate import CertificateFacts
+from ..check import KEYS, Parameter, endpoint_check
 from ..check import VERSIONS as VERSIONS_ASKED
-from ..check import Parameter, endpoint_check
 from ..facts import facts_of
 from ..inside_view import PRODUCTS, REPLACED, HostInside, Unseen, process_words, product_of
 from ..leaf import with_leaves
@@ -306,6 +306,7 @@ def _clear_text(subject: EndpointSubject, daemon: DaemonSeen) -> list[Finding]:
     remediation="Reload the daemon after every renewal, best in the hook of the program that renews.",
     references=("NIST SP 1800-16", "RFC 8314 section 4.5"),
     applies=f"{RUNS}, {APPLIES}",
+    asks=(KEYS,),
 )
 @_looked
 def certificate_on_disk(subject: EndpointSubject, inside: HostInside) -> Sequence[Finding]:
