@@ -3,15 +3,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from port995.probe.host.journal import host_from_json
+from port995.probe.host.model import HostObservation
+
 from .audit_on_lab import Audited, audit
 from .lab import Host, Lab
-from .mail_servers import DOVECOT_2_4_1
+from .mail_servers import DOVECOT_2_4_1, SERVERS, MailServer
+from .on_host import put_library
 
+LOOK = """
+import json
+from port995.daemon.read import installed
+from port995.probe.codec import to_json
+from port995.probe.host.look import look
+from port995.probe.host.model import DaemonSeen
+found = installed()
+daemons = [DaemonSeen(one.daemon, one.version, one.configuration, one.pop3s_ports, one.pop3_ports, one.minimum,
+                      one.cleartext_login, (), one.problem) for one in found]
+print(json.dumps(to_json(look("", (995, 110), daemons, [(one.daemon, one.certificate, one.key) for one in found]))))
+"""
 CHECKS = tuple(f"POP3S-HOST-00{number}" for number in range(1, 8))
 USERS = """
 for user in plain sudoer; do
@@ -61,6 +77,43 @@ def test_what_each_kind_of_user_sees(kept: Host, lab: Lab, tmp_path: Path) -> No
     assert all(not one["processes"] and one["unseen"] for one in unseen["listening"]["listeners"])
     assert {one["state"] for one in unseen["firewall"]["verdicts"]} == {"unknown"}
     assert "PRIVATE KEY" not in str(root.seen("mx"))
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
+def test_what_a_user_without_rights_sees_of_each_daemon(server: MailServer, lab: Lab) -> None:
+    booted = server.boot(lab)
+    try:
+        put_library(booted)
+        booted.console("useradd --create-home plain")
+        plain, root = look(booted, "plain"), look(booted, "root")
+        # Each socket is seen by both, and who has it by root alone.
+        assert [(one.family, one.port) for one in plain.listening.listeners] == [
+            (one.family, one.port) for one in root.listening.listeners
+        ]  # fmt: skip
+        assert all(one.unseen and not one.processes for one in plain.listening.listeners)
+        assert plain.addresses == root.addresses and booted.ipv4 in root.addresses
+        assert {one.state for one in plain.firewall.verdicts} == {"unknown"}
+        assert {one.redirected for one in plain.firewall.verdicts} == {None}
+        daemon = server.name.partition("-")[0]
+        [known] = root.daemons
+        assert (known.daemon, known.pop3s_ports, known.problem) == (daemon, (995,), "")
+        assert known.version is None or known.version.startswith(server.version)
+        [mine] = [one for one in plain.daemons if one.daemon == daemon]
+        # Dovecot 2.3 opens the key with everything else that it reads.
+        assert (mine.pop3s_ports == (995,)) == (not server.name.startswith("dovecot-2.3")), mine
+        assert bool(mine.problem) == (mine.pop3s_ports is None)
+        assert all(one.sha256 and one.key is not None and one.key.matches for one in root.certificates), root.certificates
+        assert not any(one.key is not None and one.key.matches for one in plain.certificates)
+        assert root.unseen == ()
+    finally:
+        booted.remove()
+        lab.hosts.remove(booted)
+
+
+def look(host: Host, user: str) -> HostObservation:
+    """Look as one of its users, by the library."""
+    as_user = f"setpriv --reuid {user} --regid {user} --clear-groups env PYTHONPATH=/opt/library python3 -"
+    return host_from_json(json.loads(host.console(as_user, data=LOOK.encode())))
 
 
 def test_a_host_without_a_way_in_is_told(kept: Host, lab: Lab, tmp_path: Path) -> None:
