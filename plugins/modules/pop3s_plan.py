@@ -138,8 +138,8 @@ options:
     default: 5.0
   inside:
     description:
-      - Every host is looked at from inside too, by M(port995.pop3s.pop3s_host_info). Each owes such a look then, and the
-        checks that rest on it are made.
+      - Every host is looked at from inside too, by M(port995.pop3s.pop3s_host_info). Each owes such a look then, and
+        the checks that rest on it are made.
     type: bool
     default: false
   same_for_all:

@@ -126,6 +126,14 @@ def _holds(option: str, values: Sequence[str], family: int, port: int) -> Said:
         return (YES if {"SYN"} & mask == wanted else NO), None
     if option == "--dst-type":
         return (YES if "LOCAL" in value.split(",") else NO), None
+    if option == "--rt-type":
+        # A connection begins without a routing header of IPv6.
+        return NO, None
+    if option == "--invert":
+        # Of rpfilter: whose address has no way back does not get a connection anyway.
+        return SOME, None
+    if option in ("--loose", "--validmark"):
+        return YES, None
     if option == "--match-set" and len(values) == 2 and values[1] == "src":
         # Who is in it changes while nobody writes it.
         return SOME, None

@@ -153,6 +153,9 @@ class _Reader:
         if field in (("meta", "iifname"), ("meta", "iif")):
             lo = right == "lo"
             return ((NO if op != "!=" else YES) if lo else MAYBE), None
+        if field is not None and field[0] == "fib" and field[1].endswith(" oif") and "saddr" in field[1]:
+            # The filter of the path back: whose address has no way back does not get a connection anyway.
+            return (SOME if op == "==" and right is False else MAYBE), None
         holds = self._holds(left, right)
         if op == "!=":
             # Which sources are left when some are taken out is not worked out.

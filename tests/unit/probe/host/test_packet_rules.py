@@ -133,6 +133,14 @@ def test_a_verdict_map():
     assert state(chain([{"vmap": {**value, "data": "@somewhere"}}])) == "unknown"
 
 
+def test_the_filter_of_the_path_back_shuts_nobody_out():
+    fib = {"fib": {"result": "oif", "flags": ["saddr", "mark", "iif"]}}
+    back = {"match": {"op": "==", "left": fib, "right": False}}
+    assert state(chain([back, DROP], hook="prerouting", prio=-290)) == "open"
+    assert state(chain([back, ACCEPT], policy="drop")) == "unknown"
+    assert state(chain([{"match": {"op": "!=", "left": fib, "right": False}}, ACCEPT], policy="drop")) == "unknown"
+
+
 def test_an_ingress_chain_is_for_one_interface():
     assert state(chain([DPORT, DROP], hook="ingress", family="netdev"), table="netdev") == "unknown"
     assert state(chain(hook="ingress", family="netdev"), table="netdev") == "open"
@@ -188,6 +196,9 @@ COMMIT
     ("-A ufw-user-input -p tcp --tcp-flags FIN,SYN,RST,ACK SYN -j REJECT --reject-with tcp-reset", "closed"),
     ("-A ufw-user-input -p tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -j ACCEPT", "closed"),
     ("-A ufw-user-input -j SOMETHING", "unknown"),
+    ("-A ufw-user-input -m rpfilter --validmark --invert -j DROP\n-A ufw-user-input -p tcp --dport 995 -j ACCEPT", "open"),
+    ("-A ufw-user-input -m rpfilter --validmark -j ACCEPT", "open"),
+    ("-A ufw-user-input -m rt --rt-type 0 -j DROP\n-A ufw-user-input -p tcp --dport 995 -j ACCEPT", "open"),
 ])  # fmt: skip
 def test_iptables_as_ufw_writes_it(rule, expected):
     assert verdict(iptables_rules.read(UFW % rule, 4, 995), 4, 995).state == expected
