@@ -23,8 +23,6 @@ from port995.probe.codec import to_json
 from port995.probe.host import firewall
 print(json.dumps(to_json(firewall.look((995, 110)))))
 """
-SHUT = {"closed": "filtered", "restricted": "filtered", "open": "open"}
-"""What a verdict looks like from outside of the networks that are let in; a refusal is told apart below."""
 
 
 def look(host: Host) -> FirewallSeen:
@@ -81,7 +79,7 @@ def test_ufw(ufw: Host, lab: Lab) -> None:
     ufw.console("ufw allow 'Dovecot Secure POP3'")
     seen = agree(ufw, lab, "open")
     told = next(one for one in seen.front_ends if one.name == "ufw")
-    assert told.active and any("application Dovecot Secure POP3" in line for line in told.says), told
+    assert told.active and any("Dovecot Secure POP3" in line for line in told.says), told
     agree(ufw, lab, "closed", 110)
 
 
@@ -101,14 +99,14 @@ def test_firewalld(firewalld: Host, lab: Lab) -> None:
 
 def test_nftables_and_iptables(plain: Host, lab: Lab) -> None:
     agree(plain, lab, "open")
-    plain.console("nft add table inet t; nft add chain inet t in '{ type filter hook input priority 0; policy drop; }';"
-                  " nft add rule inet t in ct state established,related accept; nft add rule inet t in iif lo accept;"
-                  " nft add rule inet t in meta l4proto ipv6-icmp accept; nft add rule inet t in tcp dport '{ 22, 110 }' accept")  # fmt: skip
+    plain.console("nft add table inet t; nft add chain inet t c '{ type filter hook input priority 0; policy drop; }';"
+                  " nft add rule inet t c ct state established,related accept; nft add rule inet t c iif lo accept;"
+                  " nft add rule inet t c meta l4proto ipv6-icmp accept; nft add rule inet t c tcp dport '{ 22, 110 }' accept")  # fmt: skip
     agree(plain, lab, "closed")
     agree(plain, lab, "open", 110)
-    plain.console("nft add rule inet t in ip saddr 192.0.2.0/24 tcp dport 995 accept;"
+    plain.console("nft add rule inet t c ip saddr 192.0.2.0/24 tcp dport 995 accept;"
                   " nft add set inet t six '{ type ipv6_addr; flags interval; elements = { 2001:db8::/64 }; }';"
-                  " nft add rule inet t in ip6 saddr @six tcp dport 995 accept")  # fmt: skip
+                  " nft add rule inet t c ip6 saddr @six tcp dport 995 accept")  # fmt: skip
     agree(plain, lab, "restricted")
     plain.console("nft flush ruleset")
     for program, network in (("iptables", "192.0.2.0/24"), ("ip6tables", "2001:db8::/64")):

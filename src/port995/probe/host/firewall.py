@@ -15,12 +15,14 @@ from typing import List, Optional, Sequence, Tuple
 from ...change.commands import CommandError, find, run
 from . import iptables_rules, nft_rules
 from .model import FirewallSeen, FrontEnd, PortVerdict
-from .packet_rules import MAX_BECAUSE, Rules, verdict
+from .packet_rules import Rules, verdict
 
 FIREWALLD_NOT_RUNNING = 252
 """Exit code of firewall-cmd(1)."""
 SHARED = ("filter", "nat", "mangle", "raw", "security")
 """Tables that iptables of the variant nf_tables keeps in nftables."""
+SERVICES = {995: "pop3s", 110: "pop3"}
+"""What firewalld calls them."""
 MAX_LINES = 20
 
 
@@ -34,7 +36,11 @@ def look(ports: Sequence[int]) -> FirewallSeen:
     :param ports: TCP ports
     """
     unseen: List[str] = []
-    ruleset = _or_tell(_nft, unseen)
+    ruleset: Optional[str] = None
+    try:
+        ruleset = _nft()
+    except UnseenError as error:
+        unseen.append(str(error))
     verdicts: List[PortVerdict] = []
     for family in (4, 6):
         try:
@@ -53,14 +59,6 @@ def look(ports: Sequence[int]) -> FirewallSeen:
                 PortVerdict(family, port, "unknown", (), (str(error),)) for port in ports if (family, port) not in done
             ]
     return FirewallSeen(tuple(verdicts), _front_ends(ports, ruleset or ""), tuple(unseen))
-
-
-def _or_tell(read, unseen: List[str]) -> Optional[str]:  # type: ignore[no-untyped-def]
-    try:
-        return read()  # type: ignore[no-any-return]
-    except UnseenError as error:
-        unseen.append(str(error))
-        return None
 
 
 def _nft() -> Optional[str]:
@@ -153,7 +151,7 @@ def _front_ends(ports: Sequence[int], ruleset: str) -> Tuple[FrontEnd, ...]:
     if find("ufw") is not None:
         said = _said(["ufw", "status", "verbose"]) if root else ""
         active = None if "Status:" not in said else "Status: active" in said
-        found.append(FrontEnd("ufw", active, _about(said, ports, ("Default:",)) + _profiles(said, ports)))
+        found.append(FrontEnd("ufw", active, _about(said, ports)))
     if find("firewall-cmd") is not None:
         try:
             code: Optional[int] = run(["firewall-cmd", "--state"]).code
@@ -161,7 +159,7 @@ def _front_ends(ports: Sequence[int], ruleset: str) -> Tuple[FrontEnd, ...]:
             code = None
         state = {0: True, FIREWALLD_NOT_RUNNING: False}.get(code if code is not None else -1)
         said = _said(["firewall-cmd", "--list-all-zones"]) if state else ""
-        found.append(FrontEnd("firewalld", state, _about(said, ports, ("services: ", "  target: ", "rule "))))
+        found.append(FrontEnd("firewalld", state, _about(said, ports)))
     tables = nft_rules.tables_of(ruleset) if ruleset else ()
     if ruleset:
         found.append(FrontEnd("nftables", bool(tables), tuple("table %s %s" % one for one in tables[:MAX_LINES])))
@@ -169,31 +167,12 @@ def _front_ends(ports: Sequence[int], ruleset: str) -> Tuple[FrontEnd, ...]:
     return tuple(found)
 
 
-def _about(said: str, ports: Sequence[int], also: Sequence[str]) -> Tuple[str, ...]:
-    """The lines about these ports, and those that begin like one of the others."""
-    names = {995: "pop3s", 110: "pop3"}
-    wanted = [word for port in ports for word in (str(port), names.get(port, str(port)))]
+def _about(said: str, ports: Sequence[int]) -> Tuple[str, ...]:
+    """The lines about these ports, by number or by name, and what ufw does with all others."""
+    wanted = {word for port in ports for word in (str(port), SERVICES.get(port, str(port)))}
     lines = []
     for line in said.splitlines():
         words = line.replace("/", " ").replace(",", " ").replace('"', " ").split()
-        mine = bool(set(words) & set(wanted))
-        default = any(line.lstrip().startswith(one.strip()) for one in also[:1]) and also[0] == "Default:"
-        if mine or default:
+        if wanted & set(words) or line.startswith("Default:"):
             lines.append(line.strip()[:200])
     return tuple(lines[:MAX_LINES])
-
-
-def _profiles(said: str, ports: Sequence[int]) -> Tuple[str, ...]:
-    """Rules of ufw that name an application instead of a port: their ports, as ufw knows them."""
-    found = []
-    for line in said.splitlines():
-        name = line[:27].strip()
-        if not name or name[0].isdigit() or ":" in name or name in ("To", "--", "Anywhere") or "ALLOW" not in line:
-            continue
-        told = _said(["ufw", "app", "info", name.replace(" (v6)", "")])
-        if any(str(port) in told.replace("/", " ").replace(",", " ").split() for port in ports):
-            found.append("%s (application %s)" % (" ".join(line.split())[:150], name))
-    return tuple(found[:MAX_LINES])
-
-
-__all__ = ["MAX_BECAUSE", "UnseenError", "look"]
