@@ -143,6 +143,7 @@ class ActionModule(ActionBase):
                     "default": "undeclared",
                 },
                 "dns_timeout": {"type": "float", "default": 5.0},
+                "inside": {"type": "bool", "default": False},
                 "same_for_all": {"type": "list", "elements": "str", "default": []},
             }
         )
@@ -189,11 +190,13 @@ class ActionModule(ActionBase):
             population=Path(given["population"]) if given["population"] else None,
             population_seconds=given["resolve_timeout"],
             scope=permitted,
+            inside=given["inside"],
         )
         try:
             questions = questions_of(
-                request.profile, request.checks, given["depth"], dns=dns is not None, crls=bool(request.crl_files)
-            )
+                request.profile, request.checks, given["depth"], dns=dns is not None, crls=bool(request.crl_files),
+                inside=request.inside,
+            )  # fmt: skip
             run = begin(request, population, merged, notes)
         except (*RequestError, LibraryMissing) as problem:
             raise AnsibleActionFail(f"Nothing was probed: {problem}") from problem
@@ -219,6 +222,8 @@ class ActionModule(ActionBase):
             },
             notes=list(notes),
         )
+        if request.inside:
+            result["ports"] = _ports(plan, merged)
         unsafe: dict[str, Any] = wrap_var(result)
         return unsafe
 
@@ -403,6 +408,15 @@ def _sources(task_vars: Mapping[str, Any]) -> list[Path]:
     """The inventory files and folders that the play was given."""
     found = [Path(str(source)) for source in task_vars.get("ansible_inventory_sources") or ()]
     return [path for path in found if path.exists()]
+
+
+def _ports(plan: list[HostPlan], targets: tuple[Target, ...]) -> dict[str, list[int]]:
+    """The ports that each host has to be looked at from inside."""
+    ports: dict[str, set[int]] = {host.name: set() for host in plan if host.excluded is None}
+    for target in targets:
+        for name in target.hosts:
+            ports[name] |= {target.port, target.pop3_port or target.port}
+    return {name: sorted(found) or [995, 110] for name, found in ports.items()}
 
 
 def _command(task_vars: Mapping[str, Any]) -> tuple[str, ...]:

@@ -153,6 +153,12 @@ options:
     description: Seconds for one lookup.
     type: float
     default: 5.0
+  inside:
+    description:
+      - Every host is looked at from inside too, by M(port995.pop3s.pop3s_host_info). Each owes such a look then, and
+        the checks that rest on it are made.
+    type: bool
+    default: false
   same_for_all:
     description:
       - Variables that a run has once. Fails when the inventory gives one of them to the hosts of the play in different
@@ -178,6 +184,7 @@ notes:
   - Needs Python 3.11 or later and C(cryptography), C(junit-xml) and C(PyYAML) on the controller.
 seealso:
   - module: port995.pop3s.pop3s_dns
+  - module: port995.pop3s.pop3s_host_info
   - module: port995.pop3s.pop3s_info
   - module: port995.pop3s.pop3s_report
 """
@@ -241,6 +248,11 @@ journals:
   description: Vantage to the file where its journal belongs.
   returned: success
   type: dict
+ports:
+  description: Inventory host to the ports that M(port995.pop3s.pop3s_host_info) has to look at there.
+  returned: when O(inside=true)
+  type: dict
+  sample: {mx1: [110, 995]}
 counts:
   description: Hosts in the population, hosts excluded, hosts with problems, targets.
   returned: success

@@ -1024,6 +1024,58 @@ SCOPED = (
     ),
 )  # fmt: skip
 
+INSIDE = (
+    Mutant(
+        "anybody-is-a-witness",
+        "src/port995/policy/inside_view.py",
+        "if self.why_not() is not None or not self.owns(address) or self.listeners(port) != ():",
+        "if self.why_not() is not None or self.listeners(port) != ():",
+        "a host is a witness of an address that is not its own",
+        ("tests/unit/policy/test_inside.py",),
+    ),
+    Mutant(
+        "one-family-is-both",
+        "src/port995/probe/host/model.py",
+        "{*self.families, *self.absent_families} >= {4, 6}",
+        "{*self.families, *self.absent_families} >= {4}",
+        "who listens over IPv6 was not seen, and nobody does",
+        ("tests/unit/policy/test_inside.py", "tests/unit/probe/host/test_listeners.py"),
+    ),
+    Mutant(
+        "a-host-that-lies-is-believed",
+        "src/port995/policy/checks/inside.py",
+        "    answering = [port_seen(seen).words for seen in _open(subject)]",
+        "    answering: list[str] = []",
+        "a host says that nothing listens, its port answers, and it passes",
+        ("tests/unit/policy/test_inside.py",),
+    ),
+    Mutant(
+        "a-maybe-is-a-no",
+        "src/port995/probe/host/packet_rules.py",
+        "    if any(one.who == MAYBE or one.does == UNCLEAR for one in (*others, rest)):",
+        "    if any(one.does == UNCLEAR for one in (*others, rest)):",
+        "a rule that was not understood lets nobody in",
+        ("tests/unit/probe/host/test_packet_rules.py",),
+    ),
+    Mutant(
+        "who-returns-is-dropped",
+        "src/port995/probe/host/packet_rules.py",
+        "            escapes = [one for one in inner if one.does == GOES_ON] if rule.does == JUMP else []",
+        "            escapes: List[Outcome] = []",
+        "whom a chain sends back is taken for dropped",
+        ("tests/unit/probe/host/test_packet_rules.py",),
+    ),
+    Mutant(
+        "a-session-speaks-for-all-versions",
+        "src/port995/policy/checks/inside.py",
+        "    if unproven:",
+        "    if False:",
+        "an older version than is configured was not offered, so it is not spoken",
+        ("tests/unit/policy/test_inside.py",),
+    ),
+)  # fmt: skip
+
 MUTANTS = (
     *LOOKING_FROM, *SEEING, *JUDGING, *BELIEVING, *TELLING, *CERTIFYING, *LOGGING_IN, *PLAYBOOK, *DNS, *ACTING, *SCOPED,
+    *INSIDE,
 )  # fmt: skip

@@ -73,7 +73,6 @@ class RunRequest:
     """Whom to ask about DNS records; ``None``: nobody."""
     crl_files: tuple[Path, ...] = ()
     """Revocation lists, PEM or DER."""
-
     inputs: tuple[GivenFile, ...] = ()
     """What else the judgement rests on; read and checked by whoever asks."""
 
@@ -97,6 +96,9 @@ class RunRequest:
 
     scope: GivenScope | None = None
     """What may be touched, and when; ``None``: all, at any time."""
+
+    inside: bool = False
+    """Every host is looked at from inside."""
 
 
 def begin(
@@ -128,8 +130,9 @@ def begin(
         given += read_list(request.population, plan, targets, request.population_seconds)
     names = [one.name for one in given]
     profile = profile_of(
-        request.profile, request.checks, dns=request.dns is not None, crls=bool(request.crl_files), inputs=names
-    )
+        request.profile, request.checks, dns=request.dns is not None, crls=bool(request.crl_files), inputs=names,
+        inside=request.inside,
+    )  # fmt: skip
     _require_something(profile, targets)
     anchors = load_anchors(request.ca_file)
     crls = load_crls(request.crl_files)
@@ -160,6 +163,7 @@ def begin(
         origin(),
         request.vantage_hosts,
         None if request.scope is None else request.scope.scope,
+        request.inside,
     )
     out = request.out or DEFAULT_PARENT / f"{started.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
     inputs = {one.name: one.data for one in given}
@@ -181,32 +185,36 @@ def _require_something(profile: Profile, targets: Sequence[Target]) -> None:
 
 
 def profile_of(
-    name: str, checks: str, *, dns: bool = False, crls: bool = False, inputs: Collection[str] = ()
+    name: str, checks: str, *, dns: bool = False, crls: bool = False, inputs: Collection[str] = (), inside: bool = False
 ) -> Profile:
     """The profile with the checks that were chosen.
 
     :param dns: the run asks the DNS
     :param crls: the run is given CRLs
     :param inputs: names of the further files that the run is given
+    :param inside: the run looks at the hosts from inside
     :raises ProfileError: as `begin`
     :raises SelectionError: as `begin`
     """
-    return chosen(load_profile(name), checks, dns=dns, crls=crls, inputs=inputs)
+    return chosen(load_profile(name), checks, dns=dns, crls=crls, inputs=inputs, inside=inside)
 
 
-def chosen(profile: Profile, checks: str, *, dns: bool, crls: bool, inputs: Collection[str] = ()) -> Profile:
+def chosen(
+    profile: Profile, checks: str, *, dns: bool, crls: bool, inputs: Collection[str] = (), inside: bool = False
+) -> Profile:
     """What a run makes of a profile.
 
     :param checks: expression that chooses among its checks; empty: all of them
     :param dns: the run asks the DNS
     :param crls: the run is given CRLs, so it has the checks of them whatever the profile
     :param inputs: names of its further files; it has the checks of them whatever profile and choice
+    :param inside: the run looks at the hosts from inside
     :raises SelectionError: it chooses nothing, or what this run can't do
     """
     profile = profile.with_crls() if crls else profile
     added = [id_ for name in inputs for id_ in WITH_INPUT.get(name, ())]
     profile = profile.with_checks(added) if added else profile
-    mine = profile.of_run(dns=dns)
+    mine = profile.of_run(dns=dns, inside=inside)
     if not checks:
         return mine
     try:
@@ -216,11 +224,17 @@ def chosen(profile: Profile, checks: str, *, dns: bool, crls: bool, inputs: Coll
             select(checks, profile.checks)
         except SelectionError:
             raise error from None
-        raise SelectionError(f"{checks!a} chooses checks that ask the DNS: give --dns (audit_dns) too") from error
+        try:
+            select(checks, profile.of_run(dns=True, inside=inside).checks)
+        except SelectionError:
+            needed = "look at hosts from inside: the role audit does, with audit_inside"
+        else:
+            needed = "ask the DNS: give --dns (audit_dns) too"
+        raise SelectionError(f"{checks!a} chooses checks that {needed}") from error
 
 
 def questions_of(
-    profile: str, checks: str, depth: str, *, dns: bool = False, crls: bool = False
+    profile: str, checks: str, depth: str, *, dns: bool = False, crls: bool = False, inside: bool = False
 ) -> tuple[Question, ...]:
     """What a probe has to ask for the chosen checks.
 
@@ -229,7 +243,9 @@ def questions_of(
     :raises ProfileError: as `begin`
     :raises SelectionError: as `begin`
     """
-    return compile_offers(profile_of(profile, checks, dns=dns, crls=crls), depth) if depth in ASKING else ()
+    return (
+        compile_offers(profile_of(profile, checks, dns=dns, crls=crls, inside=inside), depth) if depth in ASKING else ()
+    )
 
 
 def library_versions() -> dict[str, str]:

@@ -18,6 +18,7 @@ from ..policy.crl import NO_CRLS, CrlError, Crls, read_crls
 from ..policy.dns_view import DnsSeen
 from ..policy.gate import DEFAULT_RULES, GateRules
 from ..policy.gate import gate as gate_of
+from ..policy.inside_view import InsideSeen
 from ..policy.judge import judge
 from ..policy.model import GateVerdict, Judgement
 from ..policy.profile import Profile, ProfileError, read_profile
@@ -34,11 +35,13 @@ from ..report.told import Format, Told
 from .atomic_write import sync_folder, write_atomically
 from .begin import chosen
 from .given_files import SCOPE, baseline_of, population_of, waivers_of
+from .host_files import read_hosts
 from .run_folder import (
     ANCHORS,
     CRLS,
     DNS,
     GATE,
+    HOSTS,
     JOURNALS,
     JUNIT,
     OTHER_REPORTS,
@@ -84,7 +87,8 @@ def conclude(
     digests = _evidence_digests(run)
     observations, problems = run.observations()
     lookups, more = run.lookups()
-    problems += more
+    hosts, of_hosts = read_hosts(run)
+    problems += more + of_hosts
     problems += _breaches(run, observations)
     if _evidence_digests(run) != digests:
         raise RunError(f"{folder}: a journal was written to while it was read: wait for the probe to end, then judge")
@@ -105,6 +109,7 @@ def conclude(
         waivers=waivers_of(run),
         baseline=baseline_of(run),
         population=population_of(run),
+        inside=InsideSeen(hosts) if header.inside else None,
     )
     activity = activity_of(header.run_id, observations)
     verdict = gate_of(judgement, rules, oldest=activity.first)
@@ -140,7 +145,7 @@ def read_gate(out: Path) -> GateVerdict:
             raise RunError(f"{out / GATE} does not vouch for {name}: judge the run again")
     if not any(Path(name).match(JUNIT) for name in gate.files):
         raise RunError(f"{out / GATE} vouches for no JUnit report: judge the run again")
-    for pattern in (JOURNALS, JUNIT, DNS, *OTHER_REPORTS):
+    for pattern in (JOURNALS, JUNIT, DNS, HOSTS, *OTHER_REPORTS):
         for path in sorted(out.glob(pattern)):
             if path.name not in gate.files:
                 raise RunError(f"{path} came after the verdict: remove it, or judge the run again")
@@ -202,7 +207,7 @@ ALWAYS = (Format("json", "everything, for programs", _json), Format("junit", "fo
 
 def _evidence_digests(run: RunFolder) -> dict[str, str]:
     """SHA-256 of everything the judgement rests on."""
-    digests = {path.name: _digest(path) for path in run.journals()}
+    digests = {path.name: _digest(path) for path in (*run.journals(), *sorted(run.path.glob(HOSTS)))}
     digests.update({name: _digest(run.path / name) for name in _inputs(run.header)})
     if os.path.lexists(run.dns_path):
         digests[DNS] = _digest(run.dns_path)
@@ -230,6 +235,7 @@ def _profile(run: RunFolder) -> Profile:
         return chosen(
             profile, run.header.checks, dns=run.header.dns is not None, crls=bool(run.header.crls_sha256),
             inputs=tuple(run.header.inputs),
+            inside=run.header.inside,
         )  # fmt: skip
     except (ProfileError, SelectionError) as error:
         raise RunError(f"the profile of the run can't be used: {error}") from error

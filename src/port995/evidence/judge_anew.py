@@ -67,7 +67,9 @@ def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str,
         inputs[one.name] = one.data
         named[one.name] = InputFile(one.source, hashlib.sha256(one.data).hexdigest())
     checks = header.checks if rules.checks is None else rules.checks
-    chosen(profile, checks, dns=header.dns is not None, crls=bool(crls_sha256), inputs=tuple(named))
+    chosen(
+        profile, checks, dns=header.dns is not None, crls=bool(crls_sha256), inputs=tuple(named), inside=header.inside
+    )
     note = f"judged by other rules: observed by the run whose run.json has SHA-256 {run.header_sha256}"
     notes = (*(one for one in header.notes if not one.startswith("judged by other rules")), note)
     anew = dataclasses.replace(

@@ -37,6 +37,8 @@ OTHER_REPORTS = (
     "port995*.sarif", "assessment-results.json", "certificates.csv", "protocols.csv", "port995.prom", "summary.md",
 )  # fmt: skip
 """What formats that were asked for are called: `report.formats`."""
+HOSTS = "host-*.jsonl"
+"""What each host shows from inside, in runs that look there."""
 
 MAX_FILE = 512 * 1024 * 1024
 """Octets of a file that is read whole (not a journal)."""
@@ -64,10 +66,7 @@ class RunFolder:
         """
         if not vantage_name:
             raise RunError("a vantage has no name: name it, its journal is called after it")
-        safe = re.sub(r"[^A-Za-z0-9._-]", _coded, vantage_name)
-        if len(safe) > _NAME_LIMIT:
-            safe = f"{safe[:40]}~~{hashlib.sha256(vantage_name.encode('utf-8', 'surrogatepass')).hexdigest()}"
-        return self.path / f"journal-{safe}.jsonl"
+        return self.path / f"journal-{safe_name(vantage_name)}.jsonl"
 
     def journals(self) -> list[Path]:
         """Every journal in the folder, by name."""
@@ -162,6 +161,14 @@ class RunFolder:
         except OSError as error:
             return [], [f"{DNS} can't be read ({error.strerror or error}): restore it, or run the audit again"]
         return found, [f"{problem}: what stands behind it is lost, run the audit again"] if problem else []
+
+
+def safe_name(name: str) -> str:
+    """A name as a part of a file's name. No two names have the same, and none leads out of a folder."""
+    safe = re.sub(r"[^A-Za-z0-9._-]", _coded, name)
+    if len(safe) > _NAME_LIMIT:
+        safe = f"{safe[:40]}~~{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return safe
 
 
 def create_run(
@@ -296,7 +303,7 @@ def _earlier_run(out: Path) -> str:
     """The first file of an earlier run in a folder; empty: there is none."""
     names = (RUN, GATE, REPORT, PROFILE, ANCHORS, CRLS, DNS)
     found = [name for name in names if os.path.lexists(out / name)]
-    found += [path.name for pattern in (JOURNALS, JUNIT, *OTHER_REPORTS) for path in sorted(out.glob(pattern))]
+    found += [path.name for pattern in (JOURNALS, JUNIT, HOSTS, *OTHER_REPORTS) for path in sorted(out.glob(pattern))]
     return found[0] if found else ""
 
 

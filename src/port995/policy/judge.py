@@ -21,6 +21,7 @@ from .crl import NO_CRLS, Crls
 from .dns_view import DnsSeen, DnsView
 from .endpoints import endpoints_of, sort_out
 from .fleet import expiring_next, fleet_endpoint
+from .inside_view import HostInside, InsideSeen
 from .model import FOLDING_ORDER, Coverage, Disposition, HostPlan, Judgement, Result, Status, fold
 from .nmaps_word import unless_told
 from .path import Trust
@@ -62,6 +63,7 @@ def judge(
     waivers: Waivers | None = None,
     baseline: Baseline | None = None,
     population: Population | None = None,
+    inside: InsideSeen | None = None,
 ) -> Judgement:
     """Judge one run.
 
@@ -82,13 +84,15 @@ def judge(
     :param waivers: fails that were accepted; ``None``: none were given
     :param baseline: fails that were there before; ``None``: it does not matter
     :param population: a list of hosts that the inventory is held against; ``None``: none was given
+    :param inside: what the hosts show from inside; ``None``: nobody looked there, and checks that a profile makes only
+        then are left out
     :raises ValueError: ``at`` is naive
     """
     if at.tzinfo is None:
         raise ValueError("the clock of a judgement needs a time zone")
     trust = Trust(anchors, at.astimezone(datetime.UTC), crls)
     heap = sort_out(run_id, targets, observations, expected)
-    profile = profile.of_run(dns=dns is not None)
+    profile = profile.of_run(dns=dns is not None, inside=inside is not None)
     checks = {id_: check for id_, check in all_checks().items() if id_ in profile.checks}
     by_host: dict[str, list[Target]] = {}
     for target in targets:
@@ -96,6 +100,11 @@ def judge(
             by_host.setdefault(name, []).append(target)
 
     endpoints = {host.name: endpoints_of(host, by_host.get(host.name, ()), heap) for host in plan}
+    if inside is not None:
+        endpoints = {
+            name: tuple(dataclasses.replace(one, inside=HostInside(inside.hosts.get(name))) for one in found)
+            for name, found in endpoints.items()
+        }
     view = None if dns is None else DnsView(run_id, dns, [(host, endpoints[host.name]) for host in plan])
 
     ask_ssl_2 = DROWN in checks

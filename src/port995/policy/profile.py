@@ -18,7 +18,7 @@ from .registry import ALWAYS, WITH_CRLS, all_checks
 
 SCHEMA = "port995/profile/1"
 FOLDER = Path(__file__).parent / "profiles"
-DNS = "dns"
+DNS, INSIDE = "dns", "inside"
 MAX_FILE = 256 * 1024
 """Octets of a profile."""
 
@@ -39,8 +39,9 @@ class CheckSettings:
     """Framework references beside the check's own."""
 
     only_with: str = ""
-    """``dns``: the check is part of the profile only in runs that ask the DNS; empty: in every run. A profile that must
-    have DNS checked leaves it away: without ``--dns`` the check is then not tested, and the run incomplete."""
+    """``dns``: the check is part of the profile only in runs that ask the DNS; ``inside``: only in runs that look at
+    hosts from inside; empty: in every run. A profile that must have it leaves it away: in other runs the check is then
+    not tested, and the run incomplete."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,12 +60,14 @@ class Profile:
     raw: bytes = dataclasses.field(repr=False)
     source: str = ""
 
-    def of_run(self, *, dns: bool) -> Profile:
+    def of_run(self, *, dns: bool, inside: bool = False) -> Profile:
         """The profile as it holds for a run.
 
         :param dns: the run asks the DNS
+        :param inside: the run looks at the hosts from inside
         """
-        kept = {id_: one for id_, one in self.checks.items() if one.only_with != DNS or dns}
+        has = {"": True, DNS: dns, INSIDE: inside}
+        kept = {id_: one for id_, one in self.checks.items() if has[one.only_with]}
         return self if len(kept) == len(self.checks) else dataclasses.replace(self, checks=kept)
 
     def narrowed(self, ids: Collection[str]) -> Profile:
@@ -175,8 +178,8 @@ def _settings(check: Check, entry: object, source: str) -> CheckSettings:
     if not isinstance(references, list):
         raise ProfileError(f"{source}: {where}.references is no list of texts")
     only_with = data.get("only_with", "")
-    if only_with not in ("", DNS):
-        raise ProfileError(f"{source}: {where}.only_with is {only_with!a}, expected {DNS} or nothing")
+    if only_with not in ("", DNS, INSIDE):
+        raise ProfileError(f"{source}: {where}.only_with is {only_with!a}, expected {DNS}, {INSIDE} or nothing")
     if only_with and check.id in ALWAYS:
         raise ProfileError(f"{source}: {where}.only_with: this check is made in every run")
     texts = tuple(_text(item, source, f"{where}.references") for item in references)

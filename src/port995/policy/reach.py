@@ -292,7 +292,9 @@ def _closed(endpoint: Endpoint) -> list[Finding]:
     if not shut:
         return findings or [_finding(Status.NOT_TESTED, "no observation in the journal")]
     words = "; ".join(port_seen(o).words for o in shut)
-    alive = any(port_seen(o).state in (OPEN, CLOSED) for o in (*endpoint.sessions, *endpoint.companions))
+    # The host that was looked at from inside, and has this address, is alive and the right one.
+    inside = _inside(endpoint)
+    alive = inside or any(port_seen(o).state in (OPEN, CLOSED) for o in (*endpoint.sessions, *endpoint.companions))
     sources = witnesses(shut)
     if not alive:
         findings.append(
@@ -304,12 +306,16 @@ def _closed(endpoint: Endpoint) -> list[Finding]:
                 words,
             )
         )
+    elif sources and inside and not findings:
+        findings.append(
+            _finding(Status.PASS, f"closed to {len(sources)} source addresses, and {inside}: {words}", "", words)
+        )
     elif len(sources) < WITNESSES:
         findings.append(
             _finding(
                 Status.NOT_TESTED,
                 f"no answer to {len(sources)} known source addresses, {WITNESSES} are needed: to one a ban looks alike"
-                f" ({words}); probe again with a second --source or vantage",
+                f" ({words}); probe again with a second --source or vantage, or look from inside (audit_inside)",
                 "one-source",
                 words,
             )
@@ -321,6 +327,14 @@ def _closed(endpoint: Endpoint) -> list[Finding]:
             )
         )
     return findings
+
+
+def _inside(endpoint: Endpoint) -> str:
+    """The host's own word that nothing listens at any port that the endpoint stands for; empty: it does not say so."""
+    if endpoint.inside is None:
+        return ""
+    said = [endpoint.inside.nothing_listens(endpoint.address, target.port) for target in endpoint.targets]
+    return said[0] if said and all(said) else ""
 
 
 def _all_words(endpoint: Endpoint) -> str:

@@ -22,6 +22,7 @@ from .checks import (
     fleet,
     groups,
     handshake,
+    inside,
     inventory,
     login,
     nodes,
@@ -44,7 +45,8 @@ from .checks import (
 MODULES = (
     coverage, inventory, fleet, port, tls, versions, suites, groups, signatures, handshake, tolerance, sessions,
     server_name, nodes, cleartext, stls, certificate, certificate_key, certificate_public, revocation,
-    certificate_chain, certificate_names, pop3, pop3_extensions, sasl, login, dns, clients, waivers, baseline,
+    certificate_chain, certificate_names, pop3, pop3_extensions, sasl, login, dns, inside, clients, waivers,
+    baseline,
 )  # fmt: skip
 """The check files, in the order of a report: a file that is not listed here does not run."""
 

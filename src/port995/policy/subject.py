@@ -15,6 +15,7 @@ from .path import Trust
 if TYPE_CHECKING:
     from .baseline import BaselineUse
     from .dns_view import DnsView
+    from .inside_view import HostInside
     from .population import Reconciled
     from .waivers import WaiverUse
 
@@ -55,9 +56,11 @@ class Endpoint:
     """Observations that had to be in the journal and are not, in words."""
 
     missing_companions: tuple[str, ...] = ()
-
     found: tuple[Observation, ...] = ()
     """What was found of the ports before this probe looked at them: the words of Nmap, or of the sweep."""
+
+    inside: HostInside | None = None
+    """What its host shows from inside; ``None``: the run did not look there."""
 
     @property
     def looks_at_pop3(self) -> bool:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 RUN_SCHEMA = "port995/run/1"
 ADDED: dict[str, Any] = {
     "dns": None, "crl_sources": [], "crls_sha256": "", "inputs": {}, "inventory": "", "origin": {},
-    "vantage_hosts": [], "scope": None,
+    "vantage_hosts": [], "scope": None, "inside": False,
 }  # fmt: skip
 """Fields that older headers lack, and what their absence means."""
 HOST_ADDED: dict[str, Any] = {"domains": [], "groups": [], "place": "", "count": 1, "found_by": ""}
@@ -133,6 +133,9 @@ class RunHeader:
     scope: Scope | None = None
     """What may be touched, and when; ``None``: that was not said."""
 
+    inside: bool = False
+    """Whether every host that is not excluded owes a look from inside."""
+
     schema: str = RUN_SCHEMA
 
     @property
@@ -166,7 +169,7 @@ def header_to_json(header: RunHeader) -> dict[str, Any]:
             del ordered[optional]
     if not header.crls_sha256:
         del ordered["crl_sources"], ordered["crls_sha256"]
-    for key in ("inputs", "inventory", "origin", "vantage_hosts"):
+    for key in ("inputs", "inventory", "origin", "vantage_hosts", "inside"):
         if not ordered[key]:
             del ordered[key]
     listed: dict[str, Any] = _lists(ordered)
@@ -218,6 +221,7 @@ def header_from_json(data: object) -> RunHeader:
         inputs={name: _input(name, item) for name, item in _object(fields["inputs"], "inputs").items()},
         vantage_hosts=_texts(fields["vantage_hosts"], "vantage_hosts"),
         scope=_optional(Scope, fields["scope"], "scope"),
+        inside=_flag(fields["inside"], "inside"),
     )
     names = [host.name for host in header.plan]
     if len(set(names)) != len(names):
