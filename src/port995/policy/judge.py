@@ -123,8 +123,9 @@ def judge(
             reasons[why] = reasons.get(why, 0) + host.count
 
     counted = dict.fromkeys(Disposition, 0)
-    for host in plan:
-        counted[dispositions[host.name]] += host.count
+    # By name: a host that stands in the plan twice has one disposition, and the equation does not hold.
+    for name, size in {host.name: host.count for host in plan}.items():
+        counted[dispositions[name]] += size
     inventory = sum(host.count for host in plan)
     coverage = Coverage(
         inventory,
