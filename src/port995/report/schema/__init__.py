@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The published JSON Schemas (draft 2020-12) of what the program writes."""
+"""The published JSON Schemas (draft 2020-12) of what the program writes, and of the policy it reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ FOLDER = Path(__file__).parent
 
 
 def names() -> tuple[str, ...]:
-    """Every schema there is: ``dns-1``, ``gate-1``, ``observation-1``, ``report-1``, ``run-1``."""
+    """Every schema there is: ``dns-1``, ``framework-1``, ``gate-1``, ``observation-1``, ``profile-1``, ``report-1``,
+    ``run-1``."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 
 
