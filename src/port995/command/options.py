@@ -196,6 +196,25 @@ AuthUnverified = Annotated[
     ),
 ]
 
+PolicyRef = Annotated[
+    str,
+    typer.Option(
+        "--policy-ref",
+        metavar="GITREF",
+        help="Read files of policy from this commit; what differs here is told, and does not count.",
+        rich_help_panel="Policy",
+    ),
+]
+RequireProfile = Annotated[
+    str,
+    typer.Option(
+        "--require-profile-sha256",
+        metavar="HEX",
+        help="Refuse any other profile; `port995 profiles NAME` prints it.",
+        rich_help_panel="Policy",
+    ),
+]
+
 DEFAULTS = ScanOptions()
 
 JUDGING = "Judging"

@@ -30,9 +30,10 @@ from ..probe.version import __version__
 from ..report.run_header import InputFile, RunHeader, VantagePlan
 from .given_files import GivenFile, read_given
 from .origin import origin
+from .protected_policy import PolicySource
 from .run_folder import RunError, RunFolder, create_run
 
-__all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "profile_of", "questions_of"]
+__all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "questions_of"]
 
 LIBRARIES = ("cryptography", "junit-xml", "PyYAML", "ansible-core", "dnspython")
 DEFAULT_PARENT = Path("port995-runs")
@@ -83,6 +84,12 @@ class RunRequest:
     vantage_hosts: tuple[str, ...] = ()
     """Inventory hosts that look and are not looked at: no part of the population."""
 
+    loaded: Profile | None = None
+    """The profile, where it was read before, from a place of its own (`protected_policy`)."""
+
+    policy: PolicySource | None = None
+    """Where files of policy are read from; ``None``: the file system."""
+
 
 def begin(
     request: RunRequest, plan: Sequence[HostPlan], targets: Iterable[Target], notes: Iterable[str] = ()
@@ -101,11 +108,13 @@ def begin(
     :raises RunError: a folder that can't be written, or holds another run
     """
     targets, plan = tuple(targets), tuple(plan)
-    given = (*request.inputs, *read_given(request.waivers, request.baseline, plan, targets))
+    given = (*request.inputs, *read_given(request.waivers, request.baseline, plan, targets, request.policy))
     names = [one.name for one in given]
-    profile = profile_of(
-        request.profile, request.checks, dns=request.dns is not None, crls=bool(request.crl_files), inputs=names
-    )
+    profile = chosen(
+        request.loaded or load_profile(request.profile), request.checks, dns=request.dns is not None,
+        crls=bool(request.crl_files), inputs=names,
+    )  # fmt: skip
+    profile.on(datetime.datetime.now(datetime.UTC).date())
     _require_something(profile, targets)
     anchors = load_anchors(request.ca_file)
     crls = load_crls(request.crl_files)
@@ -124,7 +133,7 @@ def begin(
         library_versions(),
         request.command,
         request.vantages,
-        tuple(notes),
+        (*(request.policy.notes if request.policy is not None else ()), *notes),
         request.partial,
         request.deadline,
         request.checks,
@@ -155,20 +164,6 @@ def _require_something(profile: Profile, targets: Sequence[Target]) -> None:
         )
 
 
-def profile_of(
-    name: str, checks: str, *, dns: bool = False, crls: bool = False, inputs: Collection[str] = ()
-) -> Profile:
-    """The profile with the checks that were chosen.
-
-    :param dns: the run asks the DNS
-    :param crls: the run is given CRLs
-    :param inputs: names of the further files that the run is given
-    :raises ProfileError: as `begin`
-    :raises SelectionError: as `begin`
-    """
-    return chosen(load_profile(name), checks, dns=dns, crls=crls, inputs=inputs)
-
-
 def chosen(profile: Profile, checks: str, *, dns: bool, crls: bool, inputs: Collection[str] = ()) -> Profile:
     """What a run makes of a profile.
 
@@ -195,16 +190,20 @@ def chosen(profile: Profile, checks: str, *, dns: bool, crls: bool, inputs: Coll
 
 
 def questions_of(
-    profile: str, checks: str, depth: str, *, dns: bool = False, crls: bool = False
+    profile: str | Profile, checks: str, depth: str, *, dns: bool = False, crls: bool = False
 ) -> tuple[Question, ...]:
     """What a probe has to ask for the chosen checks.
 
+    :param profile: a name, a file, or one that was read before
     :param depth: those from ``gate`` on ask
     :param crls: the run is given CRLs
     :raises ProfileError: as `begin`
     :raises SelectionError: as `begin`
     """
-    return compile_offers(profile_of(profile, checks, dns=dns, crls=crls), depth) if depth in ASKING else ()
+    if depth not in ASKING:
+        return ()
+    whole = profile if isinstance(profile, Profile) else load_profile(profile)
+    return compile_offers(chosen(whole, checks, dns=dns, crls=crls), depth)
 
 
 def library_versions() -> dict[str, str]:
