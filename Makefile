@@ -62,6 +62,7 @@ bench: $(READY) ## Endpoints per second and memory, against peers
 	$(BIN)/python -m tests.bench.bench_endpoints --network
 	$(BIN)/python -m tests.bench.bench_gate --network
 	$(BIN)/python -m tests.bench.bench_full
+	$(BIN)/python -m tests.bench.bench_judge
 
 clean: ## Remove what was built
 	rm -rf dist $(VENV)
