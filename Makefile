@@ -63,6 +63,7 @@ bench: $(READY) ## Endpoints per second and memory, against peers
 	$(BIN)/python -m tests.bench.bench_gate --network
 	$(BIN)/python -m tests.bench.bench_full
 	$(BIN)/python -m tests.bench.bench_find
+	$(BIN)/python -m tests.bench.bench_judge
 
 clean: ## Remove what was built
 	rm -rf dist $(VENV)

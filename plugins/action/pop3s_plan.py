@@ -71,9 +71,14 @@ VARIABLES = (
     "pop3s_endpoints",
     "pop3s_domain",
     "pop3s_owner",
+    "pop3s_need",
+    "pop3s_approver",
+    "pop3s_review_date",
     "pop3s_purpose",
 )
-SHOWN_ONLY = ("pop3s_owner", "pop3s_purpose", "group_names")
+SHOWN_ONLY = (
+    "pop3s_owner", "pop3s_need", "pop3s_approver", "pop3s_review_date", "pop3s_purpose", "group_names",
+)  # fmt: skip
 """Variables that are only shown: one that can't be filled in is told, and the host is still looked at."""
 
 HIDDEN = ("audit_credentials",)

@@ -18,7 +18,8 @@ from .command.compare import diff, history_of
 from .command.ending import show_tracebacks
 from .command.judge import judge
 from .command.lab import lab
-from .command.listing import checks, gate, profiles
+from .command.listing import checks, gate
+from .command.profiles import profiles
 from .command.scan import scan
 from .probe.version import __version__
 

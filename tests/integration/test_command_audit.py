@@ -137,16 +137,22 @@ def test_without_out_each_run_has_its_own_folder(tmp_path: Path, monkeypatch: py
 
 
 def test_the_header_tells_what_was_asked(tmp_path: Path) -> None:
-    assert shut(tmp_path / "out", "--side", "inside", "--checks", "POP3S-PORT-*", "--deadline", 30).code == 0
+    assert shut(tmp_path / "out", "--side", "inside", "--checks", "POP3S-PORT-*", "--partial", "--deadline", 30).code == 0
     header = json.loads((tmp_path / "out/run.json").read_text())
     assert header["vantages"] == [{"name": "controller", "side": "inside", "sources": ["127.0.0.1", "127.0.0.2"]}]
-    assert (header["checks"], header["deadline"], header["partial"]) == ("POP3S-PORT-*", 30, False)
+    assert (header["checks"], header["deadline"], header["partial"]) == ("POP3S-PORT-*", 30, True)
 
 
 def test_only_the_checks_that_were_chosen_are_judged(tmp_path: Path) -> None:
-    assert shut(tmp_path / "out", "--checks", "POP3S-PORT-001").code == 0
+    assert shut(tmp_path / "out", "--checks", "POP3S-PORT-001", "--partial").code == 0
     report = json.loads((tmp_path / "out/report.json").read_text())
-    assert {one["check_id"] for one in report["results"]} == {"POP3S-PORT-001", "POP3S-COV-000", "POP3S-FLT-001"}
+    made = {one["check_id"] for one in report["results"] if one["check_id"] not in report["deselected"]}
+    assert made == {"POP3S-PORT-001", "POP3S-COV-000", "POP3S-FLT-001"}
+    left = {one["status"] for one in report["results"] if one["check_id"] in report["deselected"]}
+    assert left == {"not_tested"} and "POP3S-TLS-001" in report["deselected"]
+    # Whoever did not ask for a part has not seen all of the profile.
+    whole = shut(tmp_path / "whole", "--checks", "POP3S-PORT-001")
+    assert whole.code == 3 and "deselected" in whole.out, whole
 
 
 def test_a_lighter_failure_stops_only_those_who_ask(lab: Lab, tmp_path: Path) -> None:
@@ -164,10 +170,17 @@ all:
 """
 
 
+def port_alone(folder: Path) -> Path:
+    """A profile that asks for the state of the port, and for nothing else."""
+    path = folder / "port-alone.yml"
+    path.write_text("schema: port995/profile/1\nid: port-alone\ndate: 2026-11-27\ntitle: Port\nchecks: {POP3S-PORT-001: }\n")
+    return path
+
+
 def test_a_host_left_out_is_told_and_stops_all_but_a_partial_run(tmp_path: Path) -> None:
     file = tmp_path / "inventory.yml"
     file.write_text(INVENTORY.format(port=closed_port()))
-    arguments = ("audit", "-i", file, *SOURCES, "--checks", "POP3S-PORT-001", *QUICK)
+    arguments = ("audit", "-i", file, *SOURCES, "--profile", port_alone(tmp_path), *QUICK)
     whole = port995(*arguments, "--out", tmp_path / "whole")
     assert whole.code == 0 and "is named 2 times" in whole.err, whole
     told = port995(*arguments, "--out", tmp_path / "told", "--exclude", "spare")
@@ -204,7 +217,7 @@ def test_what_a_hostile_server_says_does_nothing_to_the_terminal(tmp_path: Path)
 
 def test_a_reader_that_goes_away_does_not_change_the_verdict(tmp_path: Path) -> None:
     process = start("audit", f"127.0.0.0/24:{closed_port()}", "--intent", "closed", "--pop3-port", 0, "--out",
-                    tmp_path / "out", *SOURCES, "--checks", "POP3S-PORT-001", *QUICK)  # fmt: skip
+                    tmp_path / "out", *SOURCES, "--profile", port_alone(tmp_path), *QUICK)  # fmt: skip
     assert process.stdout is not None and process.stderr is not None
     process.stdout.readline()
     process.stdout.close()

@@ -1075,7 +1075,74 @@ INSIDE = (
     ),
 )  # fmt: skip
 
+POLICY = (
+    Mutant(
+        "twins-by-their-looks",
+        "src/port995/policy/twins.py",
+        "            self._number(seen.hellos),\n",
+        "            0,\n",
+        "a server that takes what another refuses is judged as that one",
+        ("tests/unit/policy/test_twins.py",),
+    ),
+    Mutant(
+        "a-profile-that-sleeps",
+        "src/port995/policy/profile.py",
+        "        if not any(id_ not in ALWAYS for id_ in kept):\n",
+        "        if False:\n",
+        "a profile of which no rule is in force passes everything",
+        ("tests/unit/policy/test_profiles.py",),
+    ),
+    Mutant(
+        "left-out-and-forgotten",
+        "src/port995/policy/gate.py",
+        "    allowed = set(judgement.deselected) if judgement.partial else set()\n",
+        "    allowed = set(judgement.deselected)\n",
+        "checks that the profile names are left out, and the gate opens",
+        ("tests/unit/policy/test_profiles.py",),
+    ),
+    Mutant(
+        "under-a-good-name",
+        "src/port995/policy/profile.py",
+        "    if profile.id in names() and profile.raw != load_profile(profile.id).raw:\n",
+        "    if False:\n",
+        "a profile with checks taken out calls itself baseline",
+        ("tests/unit/policy/test_profiles.py",),
+    ),
+    Mutant(
+        "compliant-on-a-part",
+        "src/port995/policy/crosswalk.py",
+        "    return MET if control.coverage == FULL and control.certain and whole else PARTLY\n",
+        "    return MET\n",
+        "a control is met because a part of it was looked at",
+        ("tests/unit/policy/test_crosswalk.py",),
+    ),
+    Mutant(
+        "policy-of-the-request",
+        "src/port995/evidence/protected_policy.py",
+        "        self._compare(path, kept, what)\n        return kept\n",
+        "        self._compare(path, kept, what)\n        return path.read_bytes()\n",
+        "who asks to be merged brings the rules along",
+        ("tests/unit/evidence/test_protected_policy.py",),
+    ),
+    Mutant(
+        "tls-1.2-behind-an-unknown-session",
+        "src/port995/policy/checks/versions.py",
+        "    if session_answered(seen) and session not in VERSION_NAMES.values():\n",
+        "    if False:\n",
+        "TLS 1.2 is refused by a server whose session had a version that nobody knows",
+        ("tests/unit/policy/test_profiles_checks.py",),
+    ),
+    Mutant(
+        "a-review-that-is-never-due",
+        "src/port995/policy/checks/register.py",
+        "    if left < 0:\n",
+        "    if left < -100000:\n",
+        "a service that nobody has looked at for years is in the register",
+        ("tests/unit/policy/test_profiles_checks.py",),
+    ),
+)  # fmt: skip
+
 MUTANTS = (
     *LOOKING_FROM, *SEEING, *JUDGING, *BELIEVING, *TELLING, *CERTIFYING, *LOGGING_IN, *PLAYBOOK, *DNS, *ACTING, *SCOPED,
-    *INSIDE,
+    *INSIDE, *POLICY,
 )  # fmt: skip

@@ -18,6 +18,7 @@ from ..evidence.conclude import Conclusion, conclude
 from ..evidence.find import Found
 from ..evidence.inventory_places import places, shown_path
 from ..evidence.judged_xml import as_nmap_xml
+from ..evidence.protected_policy import policy_source, protected_profile
 from ..evidence.run_folder import RunError, RunFolder
 from ..nmap.target_syntax import MAX_TARGETS, TypedTarget
 from ..policy.inventory import merge_targets, plan_host
@@ -126,6 +127,8 @@ def audit(
         Optional[list[Path]],
         typer.Option("--crl", help="Revocation list of a CA, PEM or DER; repeatable.", rich_help_panel=JUDGING),
     ] = None,
+    policy_ref: given.PolicyRef = "",
+    require_profile_sha256: given.RequireProfile = "",
     waivers: given.Waivers = None,
     baseline: given.Baseline = None,
     population: given.Population = None,
@@ -136,7 +139,9 @@ def audit(
     max_age: given.MaxAge = None,
     partial: Annotated[
         bool,
-        typer.Option("--partial", help="Hosts left out do not make the run incomplete.", rich_help_panel=JUDGING),
+        typer.Option(
+            "--partial", help="Hosts and checks left out do not make the run incomplete.", rich_help_panel=JUDGING
+        ),
     ] = False,
     out: Annotated[
         Optional[Path],
@@ -178,7 +183,9 @@ def audit(
     if side not in SIDES:
         stop(Exit.USAGE, f"--side is one of {', '.join(SIDES)}, not {side!a}")
     try:
-        questions = questions_of(profile, checks, depth, dns=dns, crls=bool(crl))
+        policy = policy_source(policy_ref)
+        loaded = protected_profile(profile, policy, require_profile_sha256)
+        questions = questions_of(loaded, checks, depth, dns=dns, crls=bool(crl))
     except RequestError as error:
         stop(Exit.USAGE, str(error))
     wanted = given.chosen_formats(formats)
@@ -250,12 +257,13 @@ def audit(
         partial, deadline, dns_plan, tuple(crl or ()), waivers=waivers, baseline=baseline,
         inventory=shown_path(inventory) if inventory is not None else "", vantage_hosts=vantage_hosts,
         population=population, population_seconds=resolve_timeout, scope=permitted,
+        loaded=loaded, policy=policy,
     )  # fmt: skip
     try:
         run = begin(request, plan, aims, notes)
     except RequestError as error:
         stop(Exit.USAGE, str(error))
-    for note in notes:
+    for note in run.header.notes:
         print(f"port995: {visible(note)}", file=sys.stderr)
     begin_of_looking = time.monotonic()
     cancelled = _look(

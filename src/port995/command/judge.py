@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin
 from ..evidence.conclude import Conclusion, conclude
 from ..evidence.judge_anew import OtherRules, judge_anew
 from ..evidence.nmap_evidence import NmapEvidence, read_evidence
+from ..evidence.protected_policy import PolicySource, policy_source, protected_profile, require_sha256
 from ..evidence.run_folder import RUN, RunError, RunFolder, open_run
 from ..nmap.read_xml import NmapXmlError
 from ..policy.libraries import LibraryMissing
@@ -42,6 +44,8 @@ def judge(
         Optional[str],
         typer.Option("--profile", help="Profile to judge by; else the run's, or baseline.", rich_help_panel="Judging"),
     ] = None,
+    policy_ref: given.PolicyRef = "",
+    require_profile_sha256: given.RequireProfile = "",
     checks: Annotated[
         Optional[str], typer.Option("--checks", help="Which of its checks.", rich_help_panel="Judging")
     ] = None,
@@ -55,6 +59,10 @@ def judge(
     waivers: given.Waivers = None,
     baseline: given.Baseline = None,
     population: given.Population = None,
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="Checks left out do not make it incomplete.", rich_help_panel="Judging"),
+    ] = False,
     fail_on: given.FailOn = Severity.LOW,
     gate_checks: given.GateChecks = "",
     min_coverage: given.MinCoverage = 100.0,
@@ -90,23 +98,31 @@ def judge(
     moment = moment_of(at)
     wanted = given.chosen_formats(formats)
     rules = given.rules_of(fail_on, gate_checks, min_coverage, max_waived, max_age)
-    others = OtherRules(profile, checks, ca_file, tuple(crl) if crl else None, waivers, baseline, population)
+    others = OtherRules(profile, checks, ca_file, tuple(crl) if crl else None, waivers, baseline, population, partial)
     try:
+        policy = policy_source(policy_ref)
         if len(sources) == 1 and (sources[0] / RUN).exists():
             _refuse_options_of_files(context)
             run = open_run(sources[0])
             if others != OtherRules():
                 if out is None:
                     stop(Exit.USAGE, "with other rules the run is judged in a new folder: name it with --out")
-                run = judge_anew(run, out, others, tuple(sys.argv[1:]))
-            elif out is not None:
-                stop(Exit.USAGE, "--out is for a run that is judged by other rules: without any it is judged in place")
+                run = judge_anew(run, out, _protected(others, policy, require_profile_sha256), tuple(sys.argv[1:]))
+                _print(tuple(policy.notes))
+            elif out is not None or policy_ref:
+                stop(
+                    Exit.USAGE,
+                    "--out and --policy-ref are for a run that is judged by other rules: without any it is judged in"
+                    " place, by its own",
+                )
+            require_sha256(run.header.profile_sha256, f"the profile of {sources[0]}", require_profile_sha256)
         else:
             words = [one.address for one in given.typed_targets(expected, None, None)] if expected else []
             evidence = read_evidence([str(path) for path in sources], intent, port, words)
             run = _begin(evidence, RunRequest(
                 out, profile or "baseline", checks or "", ca_file, (VantagePlan(VANTAGE),), tuple(sys.argv[1:]),
-                crl_files=tuple(crl or ()), waivers=waivers, baseline=baseline, population=population,
+                partial, crl_files=tuple(crl or ()), waivers=waivers, baseline=baseline, population=population,
+                loaded=protected_profile(profile or "baseline", policy, require_profile_sha256), policy=policy,
             ))  # fmt: skip
         conclusion = conclude(run, at=moment, rules=rules, formats=wanted)
     except NmapXmlError as error:
@@ -142,12 +158,22 @@ def _refuse_options_of_files(context: typer.Context) -> None:
             )
 
 
+def _protected(rules: OtherRules, policy: PolicySource, sha256: str) -> OtherRules:
+    """The same rules, from where policy has to come."""
+    loaded = protected_profile(rules.profile, policy, sha256) if rules.profile is not None else None
+    return dataclasses.replace(rules, loaded=loaded, policy=policy)
+
+
+def _print(notes: tuple[str, ...]) -> None:
+    for note in notes:
+        print(f"port995: {visible(note, 400)}", file=sys.stderr)
+
+
 def _begin(evidence: NmapEvidence, request: RunRequest) -> RunFolder:
     if not evidence.plan:
         stop(Exit.USAGE, "Nmap's files hold no host and name none: there is nothing to judge")
     run = begin(request, evidence.plan, evidence.targets, evidence.notes)
-    for note in evidence.notes:
-        print(f"port995: {visible(note, 400)}", file=sys.stderr)
+    _print(run.header.notes)
     try:
         with JournalWriter(str(run.journal_path(VANTAGE))) as writer:
             for seen in evidence.observations(run.header.run_id):

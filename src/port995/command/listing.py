@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``port995 gate``, ``checks`` and ``profiles``: what there is, and what a finished run says."""
+"""``port995 gate`` and ``checks``: what there is, and what a finished run says."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import typer
 from ..evidence.conclude import read_gate
 from ..evidence.run_folder import RunError, open_run
 from ..policy.model import Exit
-from ..policy.profile import list_profiles
 from ..policy.registry import SelectionError, all_checks, select
 from ..report.escape import visible
 from ..report.tally import VERDICTS
@@ -70,12 +69,4 @@ def checks(
         stop(Exit.USAGE, str(error))
     for id_ in chosen:
         say(known[id_].explain())
-    return int(Exit.PASSED)
-
-
-@guarded
-def profiles() -> int:
-    """List the profiles that come with the program."""
-    for profile in list_profiles():
-        say(f"{profile.id:<12} {profile.date}  {len(profile.checks)} checks  {profile.title}")
     return int(Exit.PASSED)

@@ -221,6 +221,24 @@ Population = Annotated[
 
 DEFAULTS = ScanOptions()
 
+PolicyRef = Annotated[
+    str,
+    typer.Option(
+        "--policy-ref",
+        metavar="GITREF",
+        help="Read files of policy from this commit; what differs here is told, and does not count.",
+        rich_help_panel="Policy",
+    ),
+]
+RequireProfile = Annotated[
+    str,
+    typer.Option(
+        "--require-profile-sha256",
+        metavar="HEX",
+        help="Refuse any other profile; `port995 profiles NAME` prints it.",
+        rich_help_panel="Policy",
+    ),
+]
 JUDGING = "Judging"
 Waivers = Annotated[
     Optional[Path],

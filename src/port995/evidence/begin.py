@@ -33,9 +33,10 @@ from ..report.run_header import InputFile, RunHeader, VantagePlan
 from .given_files import GivenFile, GivenScope, read_given, read_list
 from .origin import origin
 from .population_file import PopulationError
+from .protected_policy import PolicySource
 from .run_folder import RunError, RunFolder, create_run
 
-__all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "profile_of", "questions_of"]
+__all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "questions_of"]
 
 LIBRARIES = ("cryptography", "junit-xml", "PyYAML", "ansible-core", "dnspython")
 DEFAULT_PARENT = Path("port995-runs")
@@ -100,6 +101,12 @@ class RunRequest:
     inside: bool = False
     """Every host is looked at from inside."""
 
+    loaded: Profile | None = None
+    """The profile, where it was read before, from a place of its own (`protected_policy`)."""
+
+    policy: PolicySource | None = None
+    """Where files of policy are read from; ``None``: the file system."""
+
 
 def begin(
     request: RunRequest, plan: Sequence[HostPlan], targets: Iterable[Target], notes: Iterable[str] = ()
@@ -120,7 +127,7 @@ def begin(
     :raises RunError: a folder that can't be written, or holds another run
     """
     targets, plan = tuple(targets), tuple(plan)
-    given = [*request.inputs, *read_given(request.waivers, request.baseline, plan, targets)]
+    given = [*request.inputs, *read_given(request.waivers, request.baseline, plan, targets, request.policy)]
     if request.scope is not None:
         require_now(request.scope.scope, time.time())
         for vantage in request.vantages:
@@ -129,10 +136,11 @@ def begin(
     if request.population is not None:
         given += read_list(request.population, plan, targets, request.population_seconds)
     names = [one.name for one in given]
-    profile = profile_of(
-        request.profile, request.checks, dns=request.dns is not None, crls=bool(request.crl_files), inputs=names,
-        inside=request.inside,
+    profile = chosen(
+        request.loaded or load_profile(request.profile), request.checks, dns=request.dns is not None,
+        crls=bool(request.crl_files), inputs=names, inside=request.inside,
     )  # fmt: skip
+    profile.on(datetime.datetime.now(datetime.UTC).date())
     _require_something(profile, targets)
     anchors = load_anchors(request.ca_file)
     crls = load_crls(request.crl_files)
@@ -151,7 +159,7 @@ def begin(
         library_versions(),
         request.command,
         request.vantages,
-        tuple(notes),
+        (*(request.policy.notes if request.policy is not None else ()), *notes),
         request.partial,
         request.deadline,
         request.checks,
@@ -182,21 +190,6 @@ def _require_something(profile: Profile, targets: Sequence[Target]) -> None:
             f"{', '.join(check.id for check in chosen)}: made only with credentials"
             f"{' that may use DELE' if any(target.login for target in targets) else ''}: give them, or choose others"
         )
-
-
-def profile_of(
-    name: str, checks: str, *, dns: bool = False, crls: bool = False, inputs: Collection[str] = (), inside: bool = False
-) -> Profile:
-    """The profile with the checks that were chosen.
-
-    :param dns: the run asks the DNS
-    :param crls: the run is given CRLs
-    :param inputs: names of the further files that the run is given
-    :param inside: the run looks at the hosts from inside
-    :raises ProfileError: as `begin`
-    :raises SelectionError: as `begin`
-    """
-    return chosen(load_profile(name), checks, dns=dns, crls=crls, inputs=inputs, inside=inside)
 
 
 def chosen(
@@ -234,18 +227,20 @@ def chosen(
 
 
 def questions_of(
-    profile: str, checks: str, depth: str, *, dns: bool = False, crls: bool = False, inside: bool = False
+    profile: str | Profile, checks: str, depth: str, *, dns: bool = False, crls: bool = False, inside: bool = False
 ) -> tuple[Question, ...]:
     """What a probe has to ask for the chosen checks.
 
+    :param profile: a name, a file, or one that was read before
     :param depth: those from ``gate`` on ask
     :param crls: the run is given CRLs
     :raises ProfileError: as `begin`
     :raises SelectionError: as `begin`
     """
-    return (
-        compile_offers(profile_of(profile, checks, dns=dns, crls=crls, inside=inside), depth) if depth in ASKING else ()
-    )
+    if depth not in ASKING:
+        return ()
+    whole = profile if isinstance(profile, Profile) else load_profile(profile)
+    return compile_offers(chosen(whole, checks, dns=dns, crls=crls, inside=inside), depth)
 
 
 def library_versions() -> dict[str, str]:

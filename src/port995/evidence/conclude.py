@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..policy.ahead import DAYS
 from ..policy.crl import NO_CRLS, CrlError, Crls, read_crls
 from ..policy.dns_view import DnsSeen
 from ..policy.gate import DEFAULT_RULES, GateRules
@@ -83,7 +84,9 @@ def conclude(
     """
     folder, header = run.path, run.header
     _remove_reports(folder)
-    profile, anchors = _profile(run), _anchors(run)
+    # Whole seconds, as reports write it: judged again at what they say, it is judged at the same moment.
+    at = (at if at is not None else datetime.datetime.now(datetime.UTC)).replace(microsecond=0)
+    profile, anchors = _profile(run, at), _anchors(run)
     digests = _evidence_digests(run)
     observations, problems = run.observations()
     lookups, more = run.lookups()
@@ -99,13 +102,13 @@ def conclude(
         observations=observations,
         profile=profile,
         anchors=anchors,
-        # Whole seconds, as reports write it: judged again at what they say, it is judged at the same moment.
-        at=(at if at is not None else datetime.datetime.now(datetime.UTC)).replace(microsecond=0),
+        at=at,
         partial=header.partial,
         problems=problems,
         expected={vantage.name: vantage.sources for vantage in header.vantages} or None,
         dns=DnsSeen(header.dns, tuple(lookups)) if header.dns is not None else None,
         crls=_crls(run),
+        ahead_days=DAYS,
         waivers=waivers_of(run),
         baseline=baseline_of(run),
         population=population_of(run),
@@ -226,17 +229,19 @@ def _digest(path: Path) -> str:
         ) from error
 
 
-def _profile(run: RunFolder) -> Profile:
+def _profile(run: RunFolder, at: datetime.datetime) -> Profile:
     raw = read_bytes(run.path / PROFILE)
     if hashlib.sha256(raw).hexdigest() != run.header.profile_sha256:
         raise RunError(f"{run.path / PROFILE} is not the profile of this run: restore it, or run the audit again")
     try:
         profile = read_profile(raw, str(run.path / PROFILE))
-        return chosen(
+        made = chosen(
             profile, run.header.checks, dns=run.header.dns is not None, crls=bool(run.header.crls_sha256),
             inputs=tuple(run.header.inputs),
             inside=run.header.inside,
         )  # fmt: skip
+        made.on(at.astimezone(datetime.UTC).date())
+        return made
     except (ProfileError, SelectionError) as error:
         raise RunError(f"the profile of the run can't be used: {error}") from error
 

@@ -22,6 +22,7 @@ from ..probe.codec import CodecError, decode, to_json
 from ..probe.model import Target
 from ..probe.scope import Scope
 from .population_file import MAX_POPULATION, PopulationError, kind_of, look_up_names, read_population
+from .protected_policy import PolicySource
 from .run_folder import RunError, RunFolder
 
 WAIVERS, BASELINE, SCOPE = "waivers.yml", "baseline.json", "scope.yml"
@@ -45,19 +46,21 @@ class GivenFile:
 
 
 def read_given(
-    waivers: Path | None, baseline: Path | None, plan: Sequence[HostPlan], targets: Sequence[Target]
+    waivers: Path | None, baseline: Path | None, plan: Sequence[HostPlan], targets: Sequence[Target],
+    policy: PolicySource | None = None,
 ) -> Iterator[GivenFile]:
     """Read and check what was given.
 
+    :param policy: where it has to come from; ``None``: the file system
     :raises YamlError: waivers, or a file, that can't be read or used; names it, and the line
     :raises BaselineError: a baseline that can't be used
     """
     if waivers is not None:
-        data = read_file(waivers)
+        data = _read(waivers, "waivers", MAX_FILE, policy)
         refuse_broad(read_waivers(data, str(waivers)), plan, addresses_of(targets), str(waivers))
         yield GivenFile(WAIVERS, str(waivers), data)
     if baseline is not None:
-        data = read_file(baseline, MAX_BASELINE)
+        data = _read(baseline, "baseline", MAX_BASELINE, policy)
         read_baseline(data, str(baseline))
         yield GivenFile(BASELINE, str(baseline), data)
 
@@ -154,6 +157,10 @@ def baseline_of(run: RunFolder) -> Baseline | None:
         return read_baseline(data, str(run.path / BASELINE), run.header.inputs[BASELINE].sha256)
     except BaselineError as error:
         raise RunError(f"the baseline of the run can't be used: {error}") from error
+
+
+def _read(path: Path, what: str, limit: int, policy: PolicySource | None) -> bytes:
+    return policy.read(path, what, limit) if policy is not None and policy.ref else read_file(path, limit)
 
 
 def read_file(path: Path, limit: int = MAX_FILE) -> bytes:

@@ -14,11 +14,12 @@ import shutil
 from pathlib import Path
 
 from ..policy.crl import load_crls
-from ..policy.profile import load_profile, read_profile
+from ..policy.profile import Profile, load_profile, read_profile
 from ..policy.trust import load_anchors, read_anchors
 from ..report.run_header import InputFile
 from .begin import chosen
 from .given_files import POPULATIONS, read_given, read_list
+from .protected_policy import PolicySource
 from .run_folder import ANCHORS, CRLS, PROFILE, RunError, RunFolder, create_run, read_bytes, run_error
 
 
@@ -33,6 +34,14 @@ class OtherRules:
     waivers: Path | None = None
     baseline: Path | None = None
     population: Path | None = None
+    partial: bool = False
+    """Checks that are left out do not make it incomplete."""
+
+    loaded: Profile | None = None
+    """The profile, where it was read before, from a place of its own (`protected_policy`)."""
+
+    policy: PolicySource | None = None
+    """Where files of policy are read from; ``None``: the file system."""
 
 
 def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str, ...]) -> RunFolder:
@@ -44,7 +53,12 @@ def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str,
     :raises RunError: the old folder is not as it was written, or the new one can't be made
     """
     header = run.header
-    profile = load_profile(rules.profile) if rules.profile is not None else read_profile(_same(run, PROFILE), PROFILE)
+    if rules.loaded is not None:
+        profile = rules.loaded
+    elif rules.profile is not None:
+        profile = load_profile(rules.profile)
+    else:
+        profile = read_profile(_same(run, PROFILE), PROFILE)
     anchors = (
         load_anchors(rules.ca_file)
         if rules.ca_file is not None
@@ -57,7 +71,7 @@ def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str,
         crls_pem, sources, crls_sha256 = crls.pem, crls.sources, crls.sha256
     inputs = {name: run.input(name) or b"" for name in header.inputs}
     named = dict(header.inputs)
-    given = list(read_given(rules.waivers, rules.baseline, header.plan, header.targets))
+    given = list(read_given(rules.waivers, rules.baseline, header.plan, header.targets, rules.policy))
     if rules.population is not None:
         for name in POPULATIONS:
             inputs.pop(name, None)
@@ -71,7 +85,8 @@ def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str,
         profile, checks, dns=header.dns is not None, crls=bool(crls_sha256), inputs=tuple(named), inside=header.inside
     )
     note = f"judged by other rules: observed by the run whose run.json has SHA-256 {run.header_sha256}"
-    notes = (*(one for one in header.notes if not one.startswith("judged by other rules")), note)
+    told = rules.policy.notes if rules.policy is not None else ()
+    notes = (*(one for one in header.notes if not one.startswith("judged by other rules")), note, *told)
     anew = dataclasses.replace(
         header,
         profile_id=profile.id,
@@ -81,6 +96,7 @@ def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str,
         command=command,
         notes=notes,
         checks=checks,
+        partial=header.partial or rules.partial,
         crl_sources=sources,
         crls_sha256=crls_sha256,
         inputs=named,

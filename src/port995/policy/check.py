@@ -49,6 +49,9 @@ class Parameter:
     choices: tuple[str, ...] = ()
     """Words that may stand in it; none: any."""
 
+    may_be_empty: bool = False
+    """Whether a list without words means something: that none is allowed."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Check:
@@ -136,13 +139,15 @@ def host_check(
     rationale: str,
     remediation: str,
     references: tuple[str, ...],
+    applies: str = "to every host",
+    parameters: dict[str, Parameter] | None = None,
 ) -> Callable[[Callable[[HostSubject], Sequence[Finding]]], Check]:
     """Make a `Check` of a function that looks at one host."""
 
     def make(action: Callable[[HostSubject], Sequence[Finding]]) -> Check:
         return Check(
-            id, title, Scope.HOST, severity, categories, rationale, remediation, references, "to every host",
-            on_host=action,
+            id, title, Scope.HOST, severity, categories, rationale, remediation, references, applies,
+            on_host=action, parameters=parameters or {},
         )  # fmt: skip
 
     return make

@@ -55,6 +55,13 @@ def fleet_endpoint(plan: HostPlan, endpoint: Endpoint, trust: Trust, *, ask_ssl_
     )
 
 
+def in_place(one: FleetEndpoint, plan: HostPlan, endpoint: Endpoint) -> FleetEndpoint:
+    """What fleet checks need of an endpoint, from what they need of its twin."""
+    return FleetEndpoint(
+        plan.name, endpoint.label, _name(plan, endpoint), one.leaves, one.keys, one.rsa_settled, one.ssl_2
+    )
+
+
 def expiring_next(endpoints: Iterable[FleetEndpoint]) -> tuple[Expiring, ...]:
     """The certificates that expire first, each once, with where they are shown; at most `MAX_EXPIRING`."""
     places: dict[LeafSeen, list[str]] = {}

@@ -68,9 +68,9 @@ def gate(judgement: Judgement, rules: GateRules = DEFAULT_RULES, *, oldest: str 
     | --- | --- |
     | the equation does not hold, or a probe saw no fault of its self-test | 4 |
     | a fail that counts (severity, check; not waived, not known to the baseline), or too many waived results | 1 |
-    | a host not assessed beyond the least coverage, excluded in a run that was not to be partial, without a result; an
-      empty population; an open question (error, unreachable, not tested, manual) of a host that was assessed or of the
-      fleet; evidence that is too old | 3 |
+    | a host not assessed beyond the least coverage, excluded in a run that was not to be partial, without a result; a
+      check deselected in one that was not; an empty population; an open question (error, unreachable, not tested,
+      manual) of a host that was assessed or of the fleet; evidence that is too old | 3 |
     | else | 0 |
 
     :param rules: what to stop at
@@ -86,9 +86,12 @@ def gate(judgement: Judgement, rules: GateRules = DEFAULT_RULES, *, oldest: str 
     tolerated = set() if not covered or rules.min_coverage == 100 else {
         host for host, what in judgement.dispositions.items() if what is Disposition.UNREACHABLE
     }
+    allowed = set(judgement.deselected) if judgement.partial else set()
     fails, questions = [], []
     waived = 0
     for result in judgement.results:
+        if result.host is None and result.check_id in allowed:
+            continue
         waived += result.status is Status.WAIVED
         if result.status is Status.FAIL:
             heavy = SEVERITIES.index(result.severity) <= SEVERITIES.index(rules.fail_on)

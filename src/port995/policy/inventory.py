@@ -7,6 +7,7 @@ A value that can't be read costs its own host an error, never another host its p
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import ipaddress
 from collections.abc import Iterable, Mapping
 
@@ -22,7 +23,10 @@ MAX_ENDPOINTS = 256
 MAX_DOMAINS = 1000
 """Mail domains of one host."""
 
-SHOWN = ("pop3s_owner", "pop3s_purpose", "pop3s_address", "ansible_host", "pop3s_server_name")
+REGISTER = ("pop3s_owner", "pop3s_need", "pop3s_approver", "pop3s_review_date")
+"""Who wants the service, what for, who approved it, when that is looked at again (see `checks/register`)."""
+
+SHOWN = (*REGISTER, "pop3s_purpose", "pop3s_address", "ansible_host", "pop3s_server_name")
 """Variables worth showing in reports; none may hold a secret."""
 
 
@@ -34,7 +38,8 @@ def plan_host(name: str, variables: Mapping[str, object]) -> tuple[HostPlan, tup
         ``ansible_host``, else the name), ``pop3s_port`` (995), ``pop3s_server_name``, ``pop3_port`` (110; 0: do not
         look), ``pop3s_proxy_protocol`` (v1, v2), ``pop3s_endpoints`` (list of dicts with address, port, server_name,
         pop3_port, proxy_protocol; each key falls back to the host's own variable), ``pop3s_domain`` (a mail domain, or
-        a list of them). ``ansible_port`` is never read: it is the port of the login.
+        a list of them), ``pop3s_owner``, ``pop3s_need``, ``pop3s_approver``, ``pop3s_review_date`` (see `REGISTER`).
+        ``ansible_port`` is never read: it is the port of the login.
     :returns: the plan and the targets that could be read. Bad values become `HostPlan.problems`; nothing raises.
     """
     problems: list[str] = []
@@ -51,7 +56,13 @@ def plan_host(name: str, variables: Mapping[str, object]) -> tuple[HostPlan, tup
         target = _target(name, where, {**defaults, **entry}, problems)
         if target is not None and target not in targets:
             targets.append(target)
-    shown = {key: str(variables[key])[:200] for key in SHOWN if isinstance(variables.get(key), (str, int))}
+    shown = {
+        # A date without quotes is one for YAML too.
+        key: str(variables[key])[:200]
+        for key in SHOWN
+        if isinstance(variables.get(key), (str, int, datetime.date))
+    }
+    _register(variables, problems)
     domains = _domains(variables.get("pop3s_domain"), problems)
     groups = variables.get("group_names")
     groups = tuple(str(group) for group in groups) if isinstance(groups, (list, tuple)) else ()
@@ -82,6 +93,16 @@ def merge_targets(targets: Iterable[Target]) -> tuple[tuple[Target, ...], tuple[
 def service_of(target: Target) -> Target:
     """The target without its hosts: what makes two targets the same service."""
     return dataclasses.replace(target, hosts=())
+
+
+def _register(variables: Mapping[str, object], problems: list[str]) -> None:
+    """What is declared and can't be read is told: it must not look like a text, nor like nothing."""
+    for key in REGISTER:
+        value = variables.get(key)
+        if value is not None and not isinstance(value, (str, int, datetime.date)):
+            problems.append(f"{key}: a text is expected, not {_shown(value)}")
+        elif isinstance(value, str) and "{{" in value:
+            problems.append(f"{key}: {_shown(value)} was not templated: a variable in it is undefined")
 
 
 def _first(variables: Mapping[str, object], *keys: str) -> object:

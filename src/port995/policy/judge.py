@@ -14,15 +14,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from ..probe.model import Observation, Target
+from .ahead import Ahead, ordered
 from .baseline import Baseline, apply_baseline
 from .certificate import one_line, timestamp
 from .check import Check, Scope
 from .crl import NO_CRLS, Crls
 from .dns_view import DnsSeen, DnsView
 from .endpoints import endpoints_of, sort_out
-from .fleet import expiring_next, fleet_endpoint
+from .fleet import expiring_next, fleet_endpoint, in_place
 from .inside_view import HostInside, InsideSeen
-from .model import FOLDING_ORDER, Coverage, Disposition, HostPlan, Judgement, Result, Status, fold
+from .model import FOLDING_ORDER, Coverage, Disposition, Flip, HostPlan, Judgement, Result, Status, fold
 from .nmaps_word import unless_told
 from .path import Trust
 from .population import Population, known_of, reconcile
@@ -30,6 +31,7 @@ from .profile import CheckSettings, Profile
 from .registry import all_checks
 from .subject import Endpoint, EndpointSubject, Finding, FleetEndpoint, FleetSubject, HostSubject
 from .trust import Anchors
+from .twins import Judged, Twins, is_shared, moved, placed
 from .views import views_of
 from .waivers import FAMILY as WAIVERS_FAMILY
 from .waivers import Waivers, apply_waivers
@@ -64,6 +66,7 @@ def judge(
     baseline: Baseline | None = None,
     population: Population | None = None,
     inside: InsideSeen | None = None,
+    ahead_days: int = 0,
 ) -> Judgement:
     """Judge one run.
 
@@ -86,6 +89,7 @@ def judge(
     :param population: a list of hosts that the inventory is held against; ``None``: none was given
     :param inside: what the hosts show from inside; ``None``: nobody looked there, and checks that a profile makes only
         then are left out
+    :param ahead_days: how far to look ahead for what will not pass any more; 0: not at all
     :raises ValueError: ``at`` is naive
     """
     if at.tzinfo is None:
@@ -93,7 +97,12 @@ def judge(
     trust = Trust(anchors, at.astimezone(datetime.UTC), crls)
     heap = sort_out(run_id, targets, observations, expected)
     profile = profile.of_run(dns=dns is not None, inside=inside is not None)
-    checks = {id_: check for id_, check in all_checks().items() if id_ in profile.checks}
+    day = trust.at.date()
+    resting = tuple(id_ for id_, rule in profile.checks.items() if not rule.holds_on(day))
+    every = {id_: check for id_, check in all_checks().items() if id_ in profile.checks}
+    look = Ahead(profile, every, trust, ahead_days)
+    profile = profile.on(day)
+    checks = {id_: check for id_, check in every.items() if id_ in profile.checks}
     by_host: dict[str, list[Target]] = {}
     for target in targets:
         for name in target.hosts:
@@ -107,17 +116,20 @@ def judge(
         }
     view = None if dns is None else DnsView(run_id, dns, [(host, endpoints[host.name]) for host in plan])
 
-    ask_ssl_2 = DROWN in checks
+    twins = Twins()
+    flips: list[Flip] = []
     seen_of: list[FleetEndpoint] = []
     results: list[Result] = []
     dispositions: dict[str, Disposition] = {}
     host_status: dict[str, Status] = {}
     reasons: dict[str, int] = {}
     for host in plan:
-        mine, why = _judge_host(host, endpoints[host.name], checks, profile, trust, view)
+        mine, fleet_part, later, why = _judge_host(
+            host, endpoints[host.name], checks, profile, trust, view, twins, look
+        )
         results += mine
-        if host.excluded is None:
-            seen_of += [_of_fleet(host, endpoint, trust, ask_ssl_2) for endpoint in endpoints[host.name]]
+        flips += later
+        seen_of += fleet_part
         dispositions[host.name] = _disposition(host, mine)
         if dispositions[host.name] is not Disposition.ASSESSED:
             reasons[why] = reasons.get(why, 0) + host.count
@@ -147,6 +159,12 @@ def judge(
         population=None if population is None else reconcile(population, known_of(plan, targets, endpoints)),
     )
     results += _judge_fleet(checks, profile, fleet, about_policy=False)
+    left_out = [
+        (check, profile.deselected[id_])
+        for id_, check in all_checks().items()
+        if id_ in profile.deselected and profile.deselected[id_].holds_on(day) and check.owed_by(targets)
+    ]
+    results += [_deselected(check, settings) for check, settings in left_out]
     if waivers is not None:
         results, use = apply_waivers(waivers, plan, results, _addresses(endpoints), trust.at)
         fleet = dataclasses.replace(fleet, waivers=use)
@@ -171,6 +189,7 @@ def judge(
             for endpoint in endpoints[host.name]
         ),
         {host.name: host.count for host in plan if host.count != 1},
+        resting, ordered(flips), ahead_days, tuple(check.id for check, _settings in left_out),
     )  # fmt: skip
 
 
@@ -199,28 +218,69 @@ def _judge_host(
     profile: Profile,
     trust: Trust,
     view: DnsView | None,
-) -> tuple[list[Result], str]:
-    """Results of one host, and the word for why it was not assessed, if it was not."""
+    twins: Twins,
+    look: Ahead,
+) -> tuple[list[Result], list[FleetEndpoint], list[Flip], str]:
+    """Results of one host, what fleet checks need of it, what will change, and the word for why it was not assessed, if
+    it was not."""
     if plan.excluded is not None:
         finding = Finding(Status.NOT_TESTED, f"excluded from this run: {plan.excluded}", reason=plan.excluded)
-        return [_result(checks[ASSESSED], profile.checks[ASSESSED], plan.name, None, [finding])[0]], plan.excluded
-    results = []
+        result, _reason = _result(checks[ASSESSED], profile.checks[ASSESSED], plan.name, None, [finding])
+        return [result], [], [], plan.excluded
+    results: list[Result] = []
+    seen_of: list[FleetEndpoint] = []
     why = ""
+
+    def of_host(check: Check, settings: CheckSettings, clock: Trust) -> tuple[Result, str]:
+        subject = HostSubject(plan, endpoints, settings.parameters, clock.at)
+        findings = () if check.on_host is None else _asked(check.on_host, subject)
+        return _result(check, settings, plan.name, None, findings)
+
     for check in checks.values():
-        settings = profile.checks[check.id]
         if check.on_host is not None:
-            subject = HostSubject(plan, endpoints, settings.parameters)
-            result, reason = _result(check, settings, plan.name, None, _asked(check.on_host, subject))
+            result, reason = of_host(check, profile.checks[check.id], trust)
             results.append(result)
             why = reason if check.id == ASSESSED else why
-        if check.on_endpoint is not None:
-            for endpoint in endpoints:
-                if not check.owed_by(endpoint.targets):
-                    continue
-                question = EndpointSubject(plan, endpoint, settings.parameters, trust, trust.at, view)
-                findings = unless_told(check.id, endpoint, _asked(check.on_endpoint, question))
-                results.append(_result(check, settings, plan.name, endpoint.label, findings)[0])
-    return results, why
+    flips = list(look.of_host(plan, _by_check(results), lambda *asked: of_host(*asked)[0]))
+
+    def of_endpoint(endpoint: Endpoint, check: Check, settings: CheckSettings, clock: Trust) -> Result | None:
+        if check.on_endpoint is None or not check.owed_by(endpoint.targets):
+            return None
+        question = EndpointSubject(plan, endpoint, settings.parameters, clock, clock.at, view)
+        findings = unless_told(check.id, endpoint, _asked(check.on_endpoint, question))
+        return _result(check, settings, plan.name, endpoint.label, findings)[0]
+
+    for endpoint in endpoints:
+        ask = functools.partial(of_endpoint, endpoint)
+        own = [ask(check, profile.checks[check.id], trust) for check in checks.values() if not is_shared(check)]
+        told = tuple(filter(None, own))
+        results += told
+        flips += look.of_endpoint(endpoint, _by_check(told), ask, lambda check: not is_shared(check))
+        key = twins.key_of(plan, endpoint)
+        twin = twins.find(key)
+        if twin is None:
+            shared = [ask(check, profile.checks[check.id], trust) for check in checks.values() if is_shared(check)]
+            told = tuple(filter(None, shared))
+            later = look.of_endpoint(endpoint, _by_check(told), ask, is_shared)
+            twin = Judged(told, later, _of_fleet(plan, endpoint, trust, DROWN in checks))
+            twins.keep(key, twin)
+        results += placed(twin.results, plan.name, endpoint.label)
+        flips += moved(twin.ahead, plan.name, endpoint.label)
+        seen_of.append(in_place(twin.fleet, plan, endpoint))
+    return results, seen_of, flips, why
+
+
+def _by_check(results: Iterable[Result]) -> dict[str, Result]:
+    return {result.check_id: result for result in results}
+
+
+def _deselected(check: Check, settings: CheckSettings) -> Result:
+    """What the profile names and this run was told to leave out: nobody may take its silence for a pass."""
+    finding = Finding(
+        Status.NOT_TESTED, "deselected: the profile names it, and this run was told to leave it out (--checks)",
+        reason="deselected",
+    )  # fmt: skip
+    return _result(check, settings, None, None, [finding])[0]
 
 
 def _of_fleet(plan: HostPlan, endpoint: Endpoint, trust: Trust, ask_ssl_2: bool) -> FleetEndpoint:

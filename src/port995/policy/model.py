@@ -112,7 +112,7 @@ class HostPlan:
     empty: nobody had to."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Result:
     """The verdict of one check on one subject."""
 
@@ -187,6 +187,28 @@ class Expiring:
     """The first of them: host and endpoint."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Flip:
+    """What is good on the day of the judgement and will not be, on the same evidence."""
+
+    day: str
+    """YYYY-MM-DD, UTC: from then on."""
+
+    check_id: str
+    severity: Severity
+    host: str | None
+    endpoint: str | None
+    now: Status | None
+    """``None``: the rule is not in force yet, so it was not asked."""
+
+    then: Status
+    because: str
+    """The rule that begins, or what ends."""
+
+    message: str
+    """What the check says then."""
+
+
 @dataclasses.dataclass(frozen=True)
 class View:
     """The state of a port as one vantage saw it from one of its addresses."""
@@ -244,7 +266,7 @@ class Judgement:
 
     coverage: Coverage
     partial: bool = False
-    """A partial run was asked for: excluded hosts do not make it incomplete."""
+    """A partial run was asked for: excluded hosts and deselected checks do not make it incomplete."""
 
     mistrust: tuple[str, ...] = ()
     """Why the tool can't vouch for itself: a probe that saw not one fault of its self-test."""
@@ -257,6 +279,18 @@ class Judgement:
 
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     """Per population name, how many hosts it stands for, where that is not one."""
+
+    resting: tuple[str, ...] = ()
+    """Checks of the profile whose rules are not in force on the day of the clock: no result tells of them."""
+
+    ahead: tuple[Flip, ...] = ()
+    """What will change for the worse, the soonest first."""
+
+    ahead_days: int = 0
+    """How many days were looked ahead; 0: none."""
+
+    deselected: tuple[str, ...] = ()
+    """Checks that the profile names and the run was told to leave out: each has one result, about the fleet."""
 
 
 class Exit(enum.IntEnum):

@@ -71,6 +71,16 @@ class Trust:
         self._issuers: dict[tuple[str, ...], tuple[tuple[x509.Certificate, ...], bool]] = {}
         self._known = frozenset(anchors.certificates)
 
+    def at_moment(self, at: datetime.datetime) -> Trust:
+        """The same with another clock; what no clock changes is remembered for both."""
+        other = Trust(self.anchors, at, self.crls)
+        if self._store is None and self.anchors.certificates:
+            self._store = verification.Store(list(self.anchors.certificates))
+        other._store = self._store
+        for shared in ("_stores", "_facts", "_extensions", "_roots", "_self_signed"):
+            setattr(other, shared, getattr(self, shared))
+        return other
+
     def facts(self, text: str) -> CertificateFacts:
         """Facts of a certificate given as base64 of its DER."""
         if text not in self._facts:

@@ -1,47 +1,45 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Profiles: dated YAML that says which checks are made, how heavy each is and with which parameters. Read strictly: a
-key that is not understood is refused, since a misspelt limit is no limit."""
+"""Profiles: dated YAML that says which checks are made, how heavy each is, with which parameters, on whose word and
+from when. Read strictly: a key that is not understood is refused, since a misspelt limit is no limit.
+
+A profile may extend another. The bytes of both, one document behind the other, are then the profile: whoever has them
+needs no other file to judge by it again.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
 import hashlib
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from .check import Check, Parameter
-from .libraries import yaml
-from .model import Severity
+from ..probe.version import __version__
+from .profile_rules import DNS, INSIDE, CheckSettings, ProfileError, date, known, mapping, read_rule, text, texts
+from .profile_yaml import Document, YamlError, read_documents
 from .registry import ALWAYS, WITH_CRLS, all_checks
+
+__all__ = ["CheckSettings", "Profile", "ProfileError", "list_profiles", "load_profile", "read_profile"]
 
 SCHEMA = "port995/profile/1"
 FOLDER = Path(__file__).parent / "profiles"
-DNS, INSIDE = "dns", "inside"
 MAX_FILE = 256 * 1024
-"""Octets of a profile."""
+"""Octets of a profile, with all that it extends."""
 
+MAX_CHAIN = 8
+"""Profiles that extend each other, at the most."""
 
-class ProfileError(ValueError):
-    """A profile that can't be used; says which file, which key, and what is expected."""
+_KEYS = ("schema", "id", "date", "title", "source", "url", "extends", "requires", "remove", "checks", "not_covered")
+_FILE = (".yml", ".yaml")
 
 
 @dataclasses.dataclass(frozen=True)
-class CheckSettings:
-    """How a profile wants one check."""
+class NotCovered:
+    """What a source asks for and no check of the profile answers."""
 
-    severity: Severity
-    parameters: Mapping[str, object]
-    """Every parameter of the check, defaults filled in."""
-
-    references: tuple[str, ...] = ()
-    """Framework references beside the check's own."""
-
-    only_with: str = ""
-    """``dns``: the check is part of the profile only in runs that ask the DNS; ``inside``: only in runs that look at
-    hosts from inside; empty: in every run. A profile that must have it leaves it away: in other runs the check is then
-    not tested, and the run incomplete."""
+    clause: str
+    why: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +55,27 @@ class Profile:
     """By check id, in the order of a report. The checks in `registry.ALWAYS` are always in it."""
 
     sha256: str
+    """Over `raw`, hex."""
+
     raw: bytes = dataclasses.field(repr=False)
+    """The profile's own document, and behind it those of the profiles it extends."""
+
     source: str = ""
+    """What it was read from."""
+
+    document: str = ""
+    """Title of the standard it is made of; empty: of none."""
+
+    url: str = ""
+    extends: tuple[str, ...] = ()
+    """Ids of the profiles below it, the nearest first."""
+
+    removed: tuple[str, ...] = ()
+    """Checks of those that it leaves out, or one between them does."""
+
+    not_covered: tuple[NotCovered, ...] = ()
+    deselected: Mapping[str, CheckSettings] = dataclasses.field(default_factory=dict)
+    """Checks that it names and that were not chosen for this run."""
 
     def of_run(self, *, dns: bool, inside: bool = False) -> Profile:
         """The profile as it holds for a run.
@@ -70,8 +87,20 @@ class Profile:
         kept = {id_: one for id_, one in self.checks.items() if has[one.only_with]}
         return self if len(kept) == len(self.checks) else dataclasses.replace(self, checks=kept)
 
+    def on(self, day: datetime.date) -> Profile:
+        """The profile with the rules that are in force on a day.
+
+        :raises ProfileError: none is: it would pass everything
+        """
+        kept = {id_: one for id_, one in self.checks.items() if one.holds_on(day)}
+        if len(kept) == len(self.checks):
+            return self
+        if not any(id_ not in ALWAYS for id_ in kept):
+            raise ProfileError(f"profile {self.id} has no rule that is in force on {day}: it would pass everything")
+        return dataclasses.replace(self, checks=kept)
+
     def narrowed(self, ids: Collection[str]) -> Profile:
-        """The profile with only these checks (and those that always run).
+        """The profile with only these checks (and those that always run); the others are deselected.
 
         :raises ProfileError: an id that the profile does not hold: choosing it would otherwise do nothing, silently
         """
@@ -79,7 +108,8 @@ class Profile:
         if unknown:
             raise ProfileError(f"profile {self.id} does not hold {', '.join(unknown)}: choose among its checks")
         kept = {id_: settings for id_, settings in self.checks.items() if id_ in ids or id_ in ALWAYS}
-        return dataclasses.replace(self, checks=kept)
+        left = {id_: settings for id_, settings in self.checks.items() if id_ not in kept}
+        return dataclasses.replace(self, checks=kept, deselected={**self.deselected, **left})
 
     def with_crls(self) -> Profile:
         """The profile with the checks that a run which is given CRLs has, as this one sets them or as they come."""
@@ -96,157 +126,231 @@ class Profile:
         return dataclasses.replace(self, checks=checks)
 
 
+def names() -> tuple[str, ...]:
+    """Names of the profiles that come with the program."""
+    return tuple(sorted(found.stem for found in FOLDER.glob("*.yml")))
+
+
 def list_profiles() -> tuple[Profile, ...]:
     """The profiles that come with the program, by name."""
-    return tuple(load_profile(path.stem) for path in sorted(FOLDER.glob("*.yml")))
+    return tuple(load_profile(name) for name in names())
 
 
-def load_profile(name_or_path: str | Path) -> Profile:
-    """Load a profile.
+def is_file_name(name: str) -> bool:
+    """Whether a profile is named as a file (with a slash, or ending in .yml or .yaml) and not by its name."""
+    return "/" in name or name.endswith(_FILE)
+
+
+def load_profile(name_or_path: str | Path, read: Callable[[Path], bytes] | None = None) -> Profile:
+    """Load a profile, with those that it extends.
 
     :param name_or_path: the name of one that comes with the program (``baseline``), or a file (it has a slash or ends
         in .yml or .yaml)
-    :raises ProfileError: there is none, or it can't be read or understood
+    :param read: how to read a file that does not come with the program; ``None``: from the file system
+    :raises ProfileError: there is none, or it can't be read or understood; or a file calls itself what one that comes
+        with the program is called, and is not that one
     """
-    text = str(name_or_path)
-    is_file = isinstance(name_or_path, Path) or "/" in text or text.endswith((".yml", ".yaml"))
-    path = Path(text) if is_file else FOLDER / f"{text}.yml"
-    if not is_file and not path.is_file():
-        known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.yml")))
-        raise ProfileError(f"no profile is called {text!a}: choose among {known}, or give a file")
+    text_ = str(name_or_path)
+    is_file = isinstance(name_or_path, Path) or is_file_name(text_)
+    path = Path(text_) if is_file else _shipped(text_)
+    read = read or _read
+    own = read(path) if is_file else _read(path)
+    raw = _with_bases(path, own, path.name if not is_file else text_, (), read)
+    profile = read_profile(raw, path.name if not is_file else text_)
+    if is_file:
+        require_own_name(profile)
+    return profile
+
+
+def require_own_name(profile: Profile) -> None:
+    """Refuse a changed profile that still bears the name of one that comes with the program: whoever reads a report
+    would take it for that.
+
+    :raises ProfileError: it does
+    """
+    if profile.id in names() and profile.raw != load_profile(profile.id).raw:
+        raise ProfileError(
+            f"{profile.source}: it calls itself {profile.id}, and is not the profile of that name: give it an id of its"
+            " own (with `extends` it needs to say only what differs)"
+        )
+
+
+def read_profile(raw: bytes, source: str) -> Profile:
+    """Read a profile from its bytes, as `load_profile` does from a file, with the profiles it extends behind it.
+
+    :param source: what to call it in messages
+    :raises ProfileError: not YAML, too large, a key twice, an unknown key, check or parameter, a bad value, no checks,
+        a base that is missing
+    """
+    documents = _documents(raw, source)
+    if not documents:
+        raise ProfileError(f"{source}: the profile is empty")
+    ids = [_head(document) for document in documents]
+    for number, document in enumerate(documents):
+        data = mapping(document, document.data, ())
+        if data.get("extends") is None and number < len(documents) - 1:
+            raise ProfileError(f"{documents[number + 1].at()}: a second document, and the one before extends nothing")
+        if data.get("extends") is not None and number == len(documents) - 1:
+            raise ProfileError(
+                f"{document.at(('extends',))}: the profile it extends does not stand behind it: load it from its file"
+            )
+        if ids[number] in ids[:number]:
+            raise ProfileError(f"{document.at(('id',))}: {ids[number]!a} extends itself: the chain is circular")
+    checks: dict[str, CheckSettings] = {}
+    removed: tuple[str, ...] = ()
+    not_covered: tuple[NotCovered, ...] = ()
+    for document in reversed(documents):
+        checks, gone = _layer(document, checks)
+        removed = tuple(id_ for id_ in dict.fromkeys((*removed, *gone)) if id_ not in checks)
+        not_covered = (*_not_covered(document), *not_covered)
+    first = documents[0]
+    data = mapping(first, first.data, ())
+    if not any(id_ not in ALWAYS for id_ in checks):
+        raise ProfileError(f"{first.at(('checks',))}: checks holds no check: a profile without any passes everything")
+    return Profile(
+        ids[0], date(first, data.get("date"), ("date",)).isoformat(), text(first, data.get("title"), ("title",)),
+        checks, hashlib.sha256(raw).hexdigest(), raw, source, str(data.get("source", "")), str(data.get("url", "")),
+        tuple(ids[1:]), removed, not_covered,
+    )  # fmt: skip
+
+
+def _head(document: Document) -> str:
+    """Check what stands above the rules of one document.
+
+    :returns: its id
+    """
+    data = mapping(document, document.data, ())
+    schema = data.get("schema")
+    newer = re.fullmatch(r"port995/profile/([0-9]{1,9})", str(schema))
+    if newer and int(newer[1]) > 1:
+        raise ProfileError(
+            f"{document.at(('schema',))}: it is of schema {schema}, newer than this program (port995 {__version__}"
+            f" reads {SCHEMA}): update the program"
+        )
+    if schema != SCHEMA:
+        raise ProfileError(f"{document.at(('schema',))}: schema is {schema!a:.60}, this version reads {SCHEMA}")
+    _require_version(document, data.get("requires"))
+    known(document, data, _KEYS, ())
+    date(document, data.get("date"), ("date",))
+    text(document, data.get("title"), ("title",))
+    for key in ("source", "url", "extends"):
+        if key in data:
+            text(document, data[key], (key,))
+    id_ = text(document, data.get("id"), ("id",))
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", id_):
+        raise ProfileError(
+            f"{document.at(('id',))}: id is {id_!a:.80}, up to 64 letters, digits, dots, dashes are expected"
+        )
+    return id_
+
+
+def _require_version(document: Document, wanted: object) -> None:
+    if wanted is None:
+        return
+    if not isinstance(wanted, str) or not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6}){0,3}", wanted):
+        raise ProfileError(
+            f"{document.at(('requires',))}: requires is {wanted!a:.60}, a version of port995 in quotes is expected"
+        )
+    here = [int(number) for number in re.findall(r"[0-9]+", __version__)[:4]]
+    if [int(number) for number in wanted.split(".")] > here:
+        raise ProfileError(
+            f"{document.at(('requires',))}: it is newer than this program: it requires port995 {wanted}, this is"
+            f" {__version__}: update the program"
+        )
+
+
+def _layer(
+    document: Document, below: Mapping[str, CheckSettings]
+) -> tuple[dict[str, CheckSettings], tuple[str, ...]]:
+    """The rules of one document on those of the one it extends, and what it takes away."""
+    data = mapping(document, document.data, ())
+    entries = mapping(document, data.get("checks", {} if below else None), ("checks",))
+    known_checks = all_checks()
+    for id_ in entries:
+        if id_ not in known_checks:
+            raise ProfileError(
+                f"{document.at(('checks', id_))}: checks.{id_}: there is no such check (see `port995 checks`)"
+            )
+    gone = texts(document, data.get("remove", []), ("remove",))
+    for number, id_ in enumerate(gone):
+        where = document.at(("remove", number))
+        if id_ in ALWAYS:
+            raise ProfileError(f"{where}: remove: {id_} is made in every run")
+        if id_ not in below:
+            raise ProfileError(f"{where}: remove: {id_!a:.60} is in no profile that this one extends")
+        if id_ in entries:
+            raise ProfileError(f"{where}: remove: {id_} stands in checks too: say one of the two")
+    source = str(data.get("source", ""))
+    made: dict[str, CheckSettings] = {}
+    for id_, check in known_checks.items():
+        if id_ in entries or (id_ in ALWAYS and id_ not in below):
+            made[id_] = read_rule(document, check, entries.get(id_), below.get(id_), source)
+        elif id_ in below and id_ not in gone:
+            made[id_] = below[id_]
+    return made, gone
+
+
+def _not_covered(document: Document) -> tuple[NotCovered, ...]:
+    data = mapping(document, document.data, ())
+    found = data.get("not_covered", [])
+    if not isinstance(found, list):
+        raise ProfileError(f"{document.at(('not_covered',))}: not_covered is no list")
+    told = []
+    for number, item in enumerate(found):
+        place = ("not_covered", number)
+        entry = mapping(document, item, place)
+        known(document, entry, ("clause", "why"), place)
+        clause, why = (text(document, entry.get(key), (*place, key)) for key in ("clause", "why"))
+        told.append(NotCovered(clause, why))
+    return tuple(told)
+
+
+def _with_bases(
+    path: Path, raw: bytes, source: str, above: tuple[str, ...], read: Callable[[Path], bytes]
+) -> bytes:
+    """The bytes of a file, and behind them those of the profiles it extends, unless they stand there already."""
+    documents = _documents(raw, source)
+    last = documents[-1] if documents else None
+    base = last.data.get("extends") if last is not None and isinstance(last.data, dict) else None
+    if base is None or last is None:
+        return raw
+    where = last.at(("extends",))
+    chain = (*above, str(path.resolve()))
+    name = text(last, base, ("extends",))
+    try:
+        # A path is one from the file that names it; joined to an absolute one, it is that.
+        below = path.parent / name if is_file_name(name) else _shipped(name)
+        own = read(below) if is_file_name(name) else _read(below)
+    except ProfileError as error:
+        raise ProfileError(f"{where}: extends: {error}") from error
+    if str(below.resolve()) in chain:
+        told = " -> ".join(Path(one).name for one in (*chain, str(below.resolve())))
+        raise ProfileError(f"{where}: extends is circular: {told}")
+    if len(chain) >= MAX_CHAIN:
+        raise ProfileError(f"{where}: more than {MAX_CHAIN} profiles extend each other")
+    return raw.rstrip(b"\n") + b"\n---\n" + _with_bases(below, own, below.name, chain, read)
+
+
+def _documents(raw: bytes, source: str) -> Sequence[Document]:
+    try:
+        return read_documents(raw, source, MAX_FILE)
+    except YamlError as error:
+        raise ProfileError(str(error)) from error
+
+
+def _shipped(name: str) -> Path:
+    if name not in names():
+        raise ProfileError(f"no profile is called {name!a:.60}: choose among {', '.join(names())}, or give a file")
+    return FOLDER / f"{name}.yml"
+
+
+def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_FILE + 1)
+            return file.read(MAX_FILE + 1)
     except OSError as error:
         raise ProfileError(
             f"{path}: the profile can't be read ({error.strerror or error}): check its path and mode"
         ) from error
-    return read_profile(raw, path.name if not is_file else text)
 
 
-def read_profile(raw: bytes, source: str) -> Profile:
-    """Read a profile from its bytes, as `load_profile` does from a file.
-
-    :param source: what to call it in messages
-    :raises ProfileError: not YAML, too large, a key twice, an unknown key, check or parameter, a bad value, no checks
-    """
-    if len(raw) > MAX_FILE:
-        raise ProfileError(f"{source}: is larger than {MAX_FILE} octets")
-    data = _mapping(_parse(raw, source), source, "the profile")
-    _known(data, ("schema", "id", "date", "title", "checks"), source, "")
-    if data.get("schema") != SCHEMA:
-        raise ProfileError(f"{source}: schema is {data.get('schema')!a}, this version reads {SCHEMA}")
-    date = data.get("date")
-    if not isinstance(date, datetime.date) or isinstance(date, datetime.datetime):
-        raise ProfileError(f"{source}: date is {date!a}, a date like 2026-11-24 is expected")
-    entries = _mapping(data.get("checks"), source, "checks")
-    checks = all_checks()
-    wanted = [id_ for id_ in entries if id_ not in ALWAYS]
-    if not wanted:
-        raise ProfileError(f"{source}: checks holds no check: a profile without any passes everything")
-    unknown = [id_ for id_ in entries if id_ not in checks]
-    if unknown:
-        raise ProfileError(f"{source}: checks.{unknown[0]}: there is no such check (see `port995 checks`)")
-    settings = {
-        id_: _settings(check, entries.get(id_), source)
-        for id_, check in checks.items()
-        if id_ in entries or id_ in ALWAYS
-    }
-    return Profile(
-        _text(data.get("id"), source, "id"), date.isoformat(), _text(data.get("title"), source, "title"), settings,
-        hashlib.sha256(raw).hexdigest(), raw, source,
-    )  # fmt: skip
-
-
-def _settings(check: Check, entry: object, source: str) -> CheckSettings:
-    where = f"checks.{check.id}"
-    data = _mapping(entry, source, where) if entry is not None else {}
-    _known(data, ("severity", "parameters", "references", "only_with"), source, where)
-    words = [severity.value for severity in Severity]
-    severity = data.get("severity", check.severity.value)
-    if severity not in words:
-        raise ProfileError(f"{source}: {where}.severity is {severity!a}, none of {', '.join(words)}")
-    given = _mapping(data.get("parameters", {}), source, f"{where}.parameters")
-    _known(given, tuple(check.parameters), source, f"{where}.parameters")
-    parameters = {
-        name: _value(parameter, given[name], source, f"{where}.parameters.{name}")
-        if name in given
-        else parameter.default
-        for name, parameter in check.parameters.items()
-    }
-    references = data.get("references", [])
-    if not isinstance(references, list):
-        raise ProfileError(f"{source}: {where}.references is no list of texts")
-    only_with = data.get("only_with", "")
-    if only_with not in ("", DNS, INSIDE):
-        raise ProfileError(f"{source}: {where}.only_with is {only_with!a}, expected {DNS}, {INSIDE} or nothing")
-    if only_with and check.id in ALWAYS:
-        raise ProfileError(f"{source}: {where}.only_with: this check is made in every run")
-    texts = tuple(_text(item, source, f"{where}.references") for item in references)
-    return CheckSettings(Severity(severity), parameters, texts, only_with)
-
-
-def _value(parameter: Parameter, value: object, source: str, where: str) -> object:
-    if isinstance(parameter.default, tuple):
-        if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
-            raise ProfileError(f"{source}: {where} is {value!a}, a list of words is expected")
-        wrong = [word for word in value if parameter.choices and word not in parameter.choices]
-        if wrong:
-            raise ProfileError(f"{source}: {where}: {wrong[0]!a} is none of {', '.join(parameter.choices)}")
-        return tuple(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ProfileError(f"{source}: {where} is {value!a}, a number is expected")
-    low, high = parameter.minimum, parameter.maximum
-    # Written so that a NaN, of which every comparison is false, is refused.
-    if (low is not None and not value >= low) or (high is not None and not value <= high):
-        raise ProfileError(f"{source}: {where} is {value}, a number from {low} to {high} is expected")
-    return value
-
-
-def _mapping(value: object, source: str, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise ProfileError(f"{source}: {where} is {type(value).__name__}, a mapping with texts as keys is expected")
-    return value
-
-
-def _known(data: Mapping[str, object], keys: Collection[str], source: str, where: str) -> None:
-    for key in data:
-        if key not in keys:
-            place = f"{where}.{key}" if where else key
-            raise ProfileError(f"{source}: {place!a} is not understood, expected {', '.join(keys) or 'nothing'}")
-
-
-def _text(value: object, source: str, where: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ProfileError(f"{source}: {where} is {value!a}, a text is expected")
-    return value
-
-
-def _parse(raw: bytes, source: str) -> object:
-    """YAML by the safe loader, with every key once and no aliases (a small file could grow to any size by them)."""
-    if len(raw) == 0:
-        raise ProfileError(f"{source}: the profile is empty")
-
-    class Strict(yaml.SafeLoader):
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):
-                raise ProfileError(f"{source}: aliases (*name) are not taken in a profile")
-            return super().compose_node(parent, index)
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            seen: set[str] = set()
-            for key, _value in node.value:
-                text = str(key.value)
-                if text in seen:
-                    raise ProfileError(f"{source}: the key {text!a} stands twice (line {key.start_mark.line + 1})")
-                seen.add(text)
-            return super().construct_mapping(node, deep)
-
-    try:
-        return yaml.load(raw, Loader=Strict)  # a subclass of SafeLoader
-    except yaml.YAMLError as error:
-        raise ProfileError(f"{source}: is no YAML: {' '.join(str(error).split())[:300]}") from error
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, ProfileError):
-            raise
-        raise ProfileError(f"{source}: is no YAML: {' '.join(str(error).split())[:300]}") from error

@@ -13,6 +13,7 @@ from .checks import (
     certificate,
     certificate_chain,
     certificate_key,
+    certificate_lifetime,
     certificate_names,
     certificate_public,
     cleartext,
@@ -29,6 +30,7 @@ from .checks import (
     pop3,
     pop3_extensions,
     port,
+    register,
     revocation,
     sasl,
     server_name,
@@ -43,10 +45,10 @@ from .checks import (
 )
 
 MODULES = (
-    coverage, inventory, fleet, port, tls, versions, suites, groups, signatures, handshake, tolerance, sessions,
-    server_name, nodes, cleartext, stls, certificate, certificate_key, certificate_public, revocation,
-    certificate_chain, certificate_names, pop3, pop3_extensions, sasl, login, dns, inside, clients, waivers,
-    baseline,
+    coverage, register, inventory, fleet, port, tls, versions, suites, groups, signatures, handshake, tolerance,
+    sessions, server_name, nodes, cleartext, stls, certificate, certificate_key, certificate_public, revocation,
+    certificate_chain, certificate_names, certificate_lifetime, pop3, pop3_extensions, sasl, login, dns, inside,
+    clients, waivers, baseline,
 )  # fmt: skip
 """The check files, in the order of a report: a file that is not listed here does not run."""
 

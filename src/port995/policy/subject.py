@@ -81,18 +81,12 @@ class EndpointSubject:
     """What the DNS said; ``None``: it was not asked."""
 
     def number(self, name: str) -> float:
-        """A numeric parameter; the profile was validated, so another type is a fault of the program."""
-        value = self.parameters[name]
-        if isinstance(value, (int, float)):
-            return value
-        raise TypeError(f"parameter {name} is no number")
+        """A numeric parameter."""
+        return _number(self.parameters, name)
 
     def words(self, name: str) -> tuple[str, ...]:
         """A parameter that is a list of words."""
-        value = self.parameters[name]
-        if isinstance(value, (list, tuple)):
-            return tuple(str(word) for word in value)
-        raise TypeError(f"parameter {name} is no list")
+        return _words(self.parameters, name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +96,16 @@ class HostSubject:
     plan: HostPlan
     endpoints: tuple[Endpoint, ...]
     parameters: Mapping[str, object]
+    at: datetime.datetime
+    """The clock of the judgement (aware)."""
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """A parameter that is a list of words."""
+        return _words(self.parameters, name)
+
+    def number(self, name: str) -> float:
+        """A numeric parameter."""
+        return _number(self.parameters, name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,6 +176,21 @@ class FleetSubject:
 
     population: Reconciled | None = None
     """A list of hosts against the inventory; ``None``: the run was given none."""
+
+
+def _number(parameters: Mapping[str, object], name: str) -> float:
+    """The profile was validated, so another type is a fault of the program."""
+    value = parameters[name]
+    if isinstance(value, (int, float)):
+        return value
+    raise TypeError(f"parameter {name} is no number")
+
+
+def _words(parameters: Mapping[str, object], name: str) -> tuple[str, ...]:
+    value = parameters[name]
+    if isinstance(value, (list, tuple)):
+        return tuple(str(word) for word in value)
+    raise TypeError(f"parameter {name} is no list")
 
 
 def quoted(text: str | None, limit: int = 80) -> str:

@@ -12,6 +12,7 @@ from ..policy.model import GateVerdict, Judgement, Result
 from ..probe.scope import Scope
 from .activity import Activity
 from .escape import without_surrogates
+from .outlook import ahead_json, frameworks_json
 from .run_header import NOT_ASV, RunHeader
 from .tally import VERDICTS, days_left, endpoints_by_host, tally
 
@@ -67,6 +68,10 @@ def to_json(
         ],
         "vantage_hosts": list(header.vantage_hosts),
         "views": [dataclasses.asdict(one) for one in judgement.views],
+        "resting": list(judgement.resting),
+        "deselected": list(judgement.deselected),
+        "ahead": ahead_json(judgement),
+        "frameworks": frameworks_json(judgement),
         "results": [_result(result) for result in judgement.results],
     }
     clean: dict[str, Any] = _clean(document)

@@ -20,6 +20,7 @@ from ..policy.model import Disposition, Exit, GateVerdict, Judgement, Result, Se
 from .activity import Activity
 from .escape import LINE_LIMIT, MESSAGE_LIMIT, for_junit, paragraph
 from .junit_names import FLEET, UniqueNames, case_name, classname
+from .outlook import framework_properties
 from .run_header import NOT_ASV, RunHeader
 from .side_by_side import agreement, lines_of, worth_showing
 from .tally import VERDICTS, endpoints_by_host, tally, tally_text
@@ -167,6 +168,7 @@ def _fleet_suite(
         "equation": str(judgement.coverage),
         "not assessed": reasons or "none",
         "results": tally_text(tally(judgement.results)),
+        **framework_properties(judgement),
         "gate": verdict,
     }
     return _suite(judgement, "fleet", [*cases, case], properties, 1, stdout="\n".join(summary))

@@ -14,6 +14,7 @@ from ..policy.gate import OPEN_QUESTIONS, reason_of
 from ..policy.model import Disposition, Exit, GateVerdict, Judgement, Result, Severity, Status
 from .activity import Activity
 from .escape import MESSAGE_LIMIT, visible
+from .outlook import ahead_lines, frameworks_lines, policy_lines
 from .run_header import NOT_ASV, RunHeader
 from .side_by_side import agreement, lines_of, worth_showing
 from .tally import VERDICTS, days_left, endpoints_by_host, speaking_result, tally, tally_text
@@ -129,6 +130,7 @@ def _below(
     lines += _unproven(judgement.results)
     lines += _side_by_side(judgement)
     lines += _expiring(judgement)
+    lines += [visible(line, MESSAGE_LIMIT) for line in (*ahead_lines(judgement), *frameworks_lines(judgement))]
     lines += ["", visible(str(judgement.coverage))]
     if header is not None and header.vantage_hosts:
         # Whoever misses a server in the equation finds it here.
@@ -138,6 +140,7 @@ def _below(
         words = ", ".join(f"{word} {count}" for word, count in judgement.coverage.reasons.items())
         lines.append(f"not assessed: {visible(words, MESSAGE_LIMIT)}")
     lines.append(tally_text(tally(judgement.results)))
+    lines += [visible(line, MESSAGE_LIMIT) for line in policy_lines(judgement)]
     if activity is not None:
         purposes = ", ".join(f"{count} {word}" for word, count in activity.connections.items())
         what = f"connections {activity.connection_count}" + (f" ({purposes})" if purposes else "")

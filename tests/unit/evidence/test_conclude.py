@@ -188,9 +188,11 @@ def test_an_excluded_host_counts_and_only_a_partial_run_may_pass_without_it(tmp_
 
 def test_chosen_checks_alone_are_judged(tmp_path: Path) -> None:
     conclusion = conclude(finished_probe(tmp_path, checks="POP3S-PORT-001"), at=NOW)
-    ids = {result.check_id for result in conclusion.judgement.results}
-    assert "POP3S-PORT-001" in ids
-    assert "POP3S-TLS-001" not in ids
+    ids = {result.check_id for result in conclusion.judgement.results if result.host is not None}
+    assert ids == {"POP3S-PORT-001", "POP3S-COV-000"}
+    # What was left out is told, and holds the gate of a run that was not to be partial.
+    assert "POP3S-TLS-001" in conclusion.judgement.deselected
+    assert conclusion.gate.exit is Exit.INCOMPLETE
 
 
 def test_judging_again_replaces_the_reports(tmp_path: Path) -> None:

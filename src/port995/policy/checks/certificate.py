@@ -170,14 +170,16 @@ def validity(subject: EndpointSubject, seen: Observation, tls: TlsSession, leaf:
     parameters={
         "rsa_bits": Parameter(2048, "least size of an RSA modulus, in bits", 1024, 65536),
         "curves": Parameter(("secp256r1", "secp384r1", "secp521r1"), "curves of EC keys, in OpenSSL's words"),
-        "others": Parameter(("Ed25519", "Ed448"), "other kinds of keys", choices=("Ed25519", "Ed448")),
+        "others": Parameter(
+            ("Ed25519", "Ed448"), "other kinds of keys", choices=("Ed25519", "Ed448"), may_be_empty=True
+        ),
     },
 )
 @each_leaf
 def key_size(subject: EndpointSubject, seen: Observation, tls: TlsSession, leaf: CertificateFacts) -> Finding:
     """The leaf's key, by the kinds a profile names."""
     bits, curves, others = subject.number("rsa_bits"), subject.words("curves"), subject.words("others")
-    expected = f"RSA of {bits:g} bits, EC on {', '.join(curves)}, or {', '.join(others)}"
+    expected = f"RSA of {bits:g} bits, or EC on {', '.join(curves)}{''.join(f', or {one}' for one in others)}"
     key = leaf.key
     if key.kind == "unknown":
         return not_tested(seen, "the kind of its public key is not known to the library")

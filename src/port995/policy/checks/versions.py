@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from ...probe.model import Observation
 from ...probe.tls.client_hello import SSL_2, SSL_3, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, VERSION_NAMES
-from ..belief import Evidence
-from ..check import VERSIONS, Check, endpoint_check
+from ..belief import Evidence, session_answered
+from ..check import SUITES_ASKED, VERSIONS, Check, endpoint_check
 from ..hello import APPLIES, each_hello, hello_words, refusal_words, unproven
 from ..model import Severity, Status
 from ..session import not_tested
@@ -143,3 +143,39 @@ def current_version(subject: EndpointSubject, seen: Observation, evidence: Evide
             Status.FAIL, f"expected {expected}, the server chose less or refused {seen_from(seen)}", expected, "neither"
         )
     return unproven(seen, evidence, "whether a current version is spoken", ("control-1.2", "control-1.3"))
+
+
+@endpoint_check(
+    id="POP3S-VER-006",
+    title="TLS 1.2 is refused",
+    severity=Severity.LOW,
+    categories=("safe",),
+    rationale="A profile for clients of today alone has no use for what TLS 1.2 still leaves to choose.",
+    remediation="Raise the lowest version (Dovecot: ssl_min_protocol = TLSv1.3).",
+    references=("Mozilla Server Side TLS 6.0 (modern)", "RFC 9325 section 3.1.1"),
+    applies=APPLIES,
+    asks=(VERSIONS, SUITES_ASKED),
+    # So that every suite of TLS 1.2 is offered: those of the first family by the control, of DHE by this.
+    forbids=("dhe-key-exchange",),
+)
+@each_hello()
+def tls_1_2(subject: EndpointSubject, seen: Observation, evidence: Evidence) -> Finding:
+    """Refused with every suite that it could use; one answer in it is enough for the contrary."""
+    expected = "TLS 1.2 refused"
+    spoken = evidence.speaking(TLS_1_2)
+    session = seen.tls.version if seen.tls is not None and seen.tls.outcome == "completed" else None
+    if spoken is not None or session == VERSION_NAMES[TLS_1_2]:
+        chosen = hello_words(spoken) if spoken is not None else "TLS 1.2 in the session"
+        return Finding(
+            Status.FAIL, f"expected {expected}, the server chose {chosen} {seen_from(seen)}", expected, chosen,
+            (f"chosen {chosen}",),
+        )  # fmt: skip
+    if session_answered(seen) and session not in VERSION_NAMES.values():
+        return not_tested(seen, "the version of the session is not known, and it may be this one")
+    questions = ("control-1.2", "suites-ecdhe-rsa", "suites-dhe")
+    if evidence.is_unspoken(TLS_1_2):
+        return Finding(
+            Status.PASS, f"TLS 1.2 was refused with every suite it could use {seen_from(seen)}", expected, "refused",
+            refusal_words(evidence, questions),
+        )  # fmt: skip
+    return unproven(seen, evidence, "TLS 1.2", questions)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The published JSON Schemas (draft 2020-12) of what the program writes."""
+"""The published JSON Schemas (draft 2020-12) of what the program writes, and of the policy it reads."""
 
 from __future__ import annotations
 
