@@ -36,7 +36,8 @@ JOURNALD_CONF = (
 )  # fmt: skip
 IDENTIFIERS = (
     "dovecot", "pop3d", "pop3d-ssl", "pop3login", "courierpop3login", "courierpop3d", "imapd", "imapd-ssl",
-    "pop3", "pop3s", "imap", "imaps", "cyrus/pop3", "cyrus/pop3s", "cyrus/imap", "cyrus/imaps", "cyrus/master", "systemd-journald",
+    "pop3", "pop3s", "imap", "imaps", "cyrus/pop3", "cyrus/pop3s",
+    "cyrus/imap", "cyrus/imaps", "cyrus/master", "systemd-journald",
 )  # fmt: skip
 ROTATED = re.compile(r"(?:[.-](?P<number>\d{1,3})|[.-]\d{6,10}(?:-\d+)?)?(?P<packed>\.(?:gz|bz2|xz|zst))?$")
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One line of a log, and what it says of a login. Python 3.9, standard library only.
 
-Formats, as the daemons write them: Dovecot 2.3 and 2.4 (src/login-common/client-common.c), Courier (imap/imaplogin.c and
+Formats, as the daemons write them: Dovecot 2.3 and 2.4 (src/login-common/client-common.c), Courier (imaplogin.c and
 pop3dserver.c of courier-libs), Cyrus (imap/pop3d.c). What a client gave (its user name) stands in these lines too: a
 client that imitates a login makes one more, and can take none away.
 """
@@ -21,8 +21,8 @@ MAX_PROCESSES = 4096
 DAY = 86400.0
 
 SYSLOG = re.compile(
-    r"(?P<when>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?) "
-    r"(?P<rest>.*)"
+    r"(?P<when>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|"
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?) (?P<rest>.*)"
 )
 TAGGED = re.compile(r"(?:\S+ )?(?P<tag>[\w./-]+?)(?:\[(?P<pid>\d+)\])?: (?P<message>.*)")
 DOVECOT_OWN = re.compile(r"(?:pop3|imap)(?:-login: |\()")

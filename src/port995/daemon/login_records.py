@@ -12,8 +12,8 @@ import ipaddress
 import time
 from typing import Any, Dict, List, Optional, Set, Tuple
 
-from .login_lines import Entry, Login, Reader, daemon_of
 from .log_sources import SourceError, Sources, destinations, installed
+from .login_lines import Entry, Login, Reader, daemon_of
 
 MAX_LOGINS = 500_000
 """Different logins that are counted; beyond it the count says "at least"."""
