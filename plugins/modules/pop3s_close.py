@@ -13,7 +13,7 @@ version_added: "0.1.0"
 author:
   - The port995 authors (@port995)
 description:
-  - Made for the role M(port995.pop3s.close), which calls its phases and looks from outside between them. V(begin) changes
+  - Made for the role C(port995.pop3s.close), which calls its phases and looks from outside between. V(begin) changes
     the running system and arms the taking back; unless V(finish) follows over a new connection within O(time_limit),
     the host takes all of it back by itself, also after a power cut.
   - Stops the listener. Dovecot 2.3 and 2.4 get a file of this module's own, which is read after the user's; a line of
