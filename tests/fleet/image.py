@@ -9,10 +9,11 @@ import sys
 
 from tests.peers import chroots
 
-COMMON = (
+BASE = (
     "systemd", "systemd-sysv", "dbus", "python3", "openssh-server", "openssh-sftp-server", "iproute2", "iptables",
-    "nftables", "procps", "dovecot-pop3d", "msmtp-mta", "ssl-cert",
+    "nftables", "procps",
 )  # fmt: skip
+COMMON = (*BASE, "dovecot-pop3d", "msmtp-mta", "ssl-cert")
 
 BOOKWORM = chroots.Release("bookworm-booted", COMMON)
 """Debian 12: Python 3.11, nft 1.0.6, systemd 252, Dovecot 2.3.19 on 110 and 995. Its nftables.service is installed and
@@ -22,6 +23,17 @@ Dovecot's packages want."""
 UFW = chroots.Release("bookworm-booted-ufw", (*COMMON, "ufw"))
 FIREWALLD = chroots.Release("bookworm-booted-firewalld", (*COMMON, "firewalld"))
 """1.3.3, with its rules in nftables; the package enables it."""
+
+BULLSEYE = chroots.Release("bullseye-booted", (*COMMON, "sudo"))
+"""Debian 11: Python 3.9, nft 0.9.8, systemd 247, Dovecot 2.3.13 on OpenSSL 1.1.1. Its main suite only."""
+TRIXIE = chroots.Release("trixie-booted", (*COMMON, "sudo"))
+"""Debian 13: Python 3.13, nft 1.1.3, systemd 257, Dovecot 2.4.1 on OpenSSL 3.5."""
+COURIER = chroots.Release("bookworm-booted-courier", (*BASE, "sudo", "courier-pop", "msmtp-mta", "ssl-cert"))
+"""1.0.16 on GnuTLS 3.7; 995 is its unit courier-pop-ssl.service, which listens with couriertcpd."""
+CYRUS = chroots.Release("bookworm-booted-cyrus", (*BASE, "sudo", "cyrus-pop3d", "msmtp-mta", "ssl-cert", "openssl"))
+"""3.6.1 on OpenSSL 3.0; as installed it does not start, see `mail_servers`."""
+
+RELEASES = (BOOKWORM, UFW, FIREWALLD, BULLSEYE, TRIXIE, COURIER, CYRUS)
 
 
 def missing() -> str | None:
@@ -49,7 +61,7 @@ def main() -> int:
     if reason is not None:
         print(f"no hosts: {reason}")
         return 0
-    for release in (BOOKWORM, UFW, FIREWALLD):
+    for release in RELEASES:
         chroots.make(release)
         print(f"{release.name}: {release.folder}")
     return 0
