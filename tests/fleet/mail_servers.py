@@ -56,10 +56,13 @@ sed -i 's/^\\([[:space:]]*\\)#pop3s\\([[:space:]]*cmd="pop3d \\)/\\1pop3s\\2/' /
 sed -i -E 's/^([[:space:]]*)(imap|nntp|http)[[:space:]]/\\1#&/' /etc/cyrus.conf
 sed -i -E 's/^#(tls_server_(cert|key):)/\\1/' /etc/imapd.conf
 adduser --quiet cyrus ssl-cert
+for name in "" /socket /proc /lock; do echo "d /run/cyrus$name 0755 cyrus mail"; done > /etc/tmpfiles.d/cyrus.conf
+systemd-tmpfiles --create cyrus.conf
 systemctl restart cyrus-imapd.service
 """,
 )  # fmt: skip
 """Debian's line for POP3S in cyrus.conf and the certificate in imapd.conf are comments: taken in, with the group that may
-read the key. Services whose programs are in other packages are left out, else its master ends."""
+read the key. Services whose programs are in other packages are left out, else its master ends. Its folder under /run,
+which nothing of Debian's package makes where systemd starts it, comes with a file of systemd-tmpfiles."""
 
 SERVERS = (DOVECOT_2_3_13, DOVECOT_2_3_19, DOVECOT_2_4_1, COURIER, CYRUS)

@@ -14,13 +14,14 @@ from .lab import Lab
 from .mail_servers import SERVERS, MailServer
 from .on_host import put_library
 
+# Cyrus's master waits some seconds with the next process when one has ended at once, as after a look at the port.
 ASK = """
 import json, socket, ssl, sys
 context = ssl.create_default_context()
 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
 said = {}
 for address in sys.argv[1:]:
-    with socket.create_connection((address, 995), 10) as line, context.wrap_socket(line) as session:
+    with socket.create_connection((address, 995), 45) as line, context.wrap_socket(line) as session:
         said[address] = session.recv(4096).decode(), session.version()
 print(json.dumps(said))
 """

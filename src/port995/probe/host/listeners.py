@@ -2,7 +2,7 @@
 """Who listens on a TCP port of this host, over IPv4 and IPv6.
 
 The kernel's table of sockets is open to everybody; which process has which socket is seen for one's own processes, and
-for all of them as root. Sources: proc_pid_fd(5), proc_pid_net(5), proc_net_tcp.rst of the kernel's documentation, ss(8),
+for all of them as root. Sources: proc_pid_fd(5), proc_pid_net(5), the kernel's proc_net_tcp.rst, ss(8),
 systemctl(1). Python 3.9, standard library only.
 """
 
