@@ -34,6 +34,8 @@ JOURNALD_CONF = (
     "/etc/systemd/journald.conf", "/etc/systemd/journald.conf.d/*.conf", "/run/systemd/journald.conf.d/*.conf",
     "/usr/lib/systemd/journald.conf.d/*.conf",
 )  # fmt: skip
+LOGIN_FORMATS = ("%$: %s", "%{message}: %{elements}")
+"""The default of Dovecot 2.3 and of 2.4."""
 IDENTIFIERS = (
     "dovecot", "pop3d", "pop3d-ssl", "pop3login", "courierpop3login", "courierpop3d", "imapd", "imapd-ssl",
     "pop3", "pop3s", "imap", "imaps", "cyrus/pop3", "cyrus/pop3s",
@@ -84,8 +86,11 @@ def destinations(daemons: Sequence[str]) -> Destinations:
     problems = []
     if "dovecot" in daemons:
         try:
-            said = demand(["doveconf", "log_path", "info_log_path"])
+            said = demand(["doveconf", "log_path", "info_log_path", "login_log_format"])
             values = dict(re.findall(r"^(\w+) = *(.*)$", said, re.MULTILINE))
+            form = values.get("login_log_format", "").strip()
+            if form not in LOGIN_FORMATS:
+                problems.append("Dovecot's login_log_format is %s, in which logins are not known here" % ascii(form)[:80])
             path = values.get("info_log_path") or values.get("log_path") or ""
             if path == "syslog":
                 to_syslog.append("dovecot")

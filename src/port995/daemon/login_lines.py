@@ -28,7 +28,8 @@ TAGGED = re.compile(r"(?:\S+ )?(?P<tag>[\w./-]+?)(?:\[(?P<pid>\d+)\])?: (?P<mess
 DOVECOT_OWN = re.compile(r"(?:pop3|imap)(?:-login: |\()")
 """How Dovecot begins a line in a file of its own: without a host and a tag."""
 
-DOVECOT_LOGIN = re.compile(r"(?P<service>pop3|imap)-login: (?:Info: )?(?:Login|Logged in)\b(?P<fields>.*)")
+DOVECOT_LOGIN = re.compile(r"(?P<service>pop3|imap)-login: (?:Info: )?(?:Login|Logged in): (?P<fields>.*)")
+"""2.3 and 2.4, with the default login_log_format; 2.4 says "Login aborted: " of what is none."""
 DOVECOT_PROXY = re.compile(
     r"(?P<service>pop3|imap)-login: (?:Info: )?(?:proxy\((?P<user>.*?)\): )?[Ss]tarted proxying to (?P<fields>.*)"
 )
