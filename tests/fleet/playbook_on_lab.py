@@ -41,19 +41,26 @@ def inventory(lab: Lab, hosts: Sequence[Host], variables: Mapping[str, Any], eac
     return {"all": {"hosts": of_hosts, "vars": common}}
 
 
-def run(
-    lab: Lab, folder: Path, hosts: Sequence[Host], playbook: Any, *more: str, timeout: float = 280.0,
+def command(
+    lab: Lab, folder: Path, hosts: Sequence[Host], playbook: Any, *more: str,
     each: Mapping[str, Mapping[str, Any]] | None = None, **variables: Any,
-) -> Ended:  # fmt: skip
-    """Run a playbook of the collection (by its name) or plays, and wait for its end."""
+) -> list[str]:  # fmt: skip
+    """What runs a playbook of the collection (by its name) or plays; it enters the vantage inside by itself."""
     (folder / "hosts.yml").write_text(yaml.safe_dump(inventory(lab, hosts, variables, each or {})))
     if not isinstance(playbook, str):
         (folder / "play.yml").write_text(yaml.safe_dump(playbook))
         playbook = str(folder / "play.yml")
+    return [*lab.inside.prefix(), "env", f"HOME={folder}", f"ANSIBLE_LOCAL_TEMP={folder}/tmp", "ANSIBLE_TIMEOUT=5",
+            str(ANSIBLE_PLAYBOOK), "-i", str(folder / "hosts.yml"), playbook, *more]  # fmt: skip
+
+
+def run(
+    lab: Lab, folder: Path, hosts: Sequence[Host], playbook: Any, *more: str, timeout: float = 280.0,
+    each: Mapping[str, Mapping[str, Any]] | None = None, **variables: Any,
+) -> Ended:  # fmt: skip
+    """Run it, and wait for its end."""
     done = subprocess.run(
-        [*lab.inside.prefix(), "env", f"HOME={folder}", f"ANSIBLE_LOCAL_TEMP={folder}/tmp", "ANSIBLE_TIMEOUT=5",
-         str(ANSIBLE_PLAYBOOK), "-i", str(folder / "hosts.yml"), playbook, *more],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False, cwd=folder,
-        env={**os.environ, "NO_COLOR": "1"},
+        command(lab, folder, hosts, playbook, *more, each=each, **variables), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=timeout, check=False, cwd=folder, env={**os.environ, "NO_COLOR": "1"},
     )  # fmt: skip
     return Ended(done.returncode, done.stdout + done.stderr)
