@@ -28,7 +28,6 @@ sys.path.insert(0, str(ROOT / "packaging"))
 import readme_help  # noqa: E402
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ROLE = ROOT / "roles" / "audit"
 BIN = Path(sys.executable).parent
 
 
@@ -112,9 +111,10 @@ def test_statuses_stand_in_their_order_and_exit_codes_are_all_there() -> None:
     assert [int(code) for code in re.findall(r"^\| (\d) \|", README, re.MULTILINE)] == [int(code) for code in Exit]
 
 
-def test_the_role_has_a_default_for_each_variable_and_describes_it() -> None:
-    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
-    described = re.findall(r"^\| `(audit_\w+)` \|", (ROLE / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+@pytest.mark.parametrize("role", readme_help.ROLES, ids=lambda path: path.name)
+def test_a_role_has_a_default_for_each_variable_and_describes_it(role: Path) -> None:
+    defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text(encoding="utf-8"))
+    described = re.findall(rf"^\| `({role.name}_\w+)` \|", (role / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(described) == set(defaults)
 
 
@@ -122,7 +122,7 @@ def test_links_lead_to_files_that_are_there_in_the_checkout_and_in_what_is_relea
     staged = tmp_path / "pop3s"
     subprocess.run([sys.executable, ROOT / "packaging" / "stage.py", staged], check=True, timeout=60)
     for tree in (ROOT, staged):
-        for name in ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "roles/audit/README.md"):
+        for name in ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "roles/audit/README.md", "roles/close/README.md"):
             document = tree / name
             for link in re.findall(r"\]\(([^)#\s]+)\)", document.read_text(encoding="utf-8")):
                 assert link.startswith("https://") or (document.parent / link).exists(), f"{document}: {link}"
