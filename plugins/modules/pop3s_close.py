@@ -176,7 +176,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.change import taking_back
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.closing import reasons, steps
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.closing import firewall_part, reasons, steps
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.daemon import login_records, sockets
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.model import WantedError, wanted
 
@@ -208,8 +208,8 @@ def difference(made):
     """Rules and files, before and after."""
     shown = []
     if made.firewall is not None:
-        after = made.firewall.table if made.firewall.expected is None else made.firewall.expected
-        shown.append(dict(before_header="rules", after_header="rules", before=made.firewall.listing, after=after))
+        for name, before, after in firewall_part.planes(made.firewall):
+            shown.append(dict(before_header=name, after_header=name, before=before, after=after))
     for off in made.offs:
         shown.append(dict(before_header=off.daemon, after_header=off.daemon, before=off.text(False),
                           after=off.text(True)))  # fmt: skip

@@ -17,9 +17,8 @@ from ..change import taking_back
 from ..change.commands import CommandError
 from ..change.files import FileError
 from ..daemon import sockets
-from ..firewall import model, nft_files, nftables
-from ..firewall import steps as firewall
-from . import cyrus_off, dovecot_off, units_off
+from ..firewall import model
+from . import cyrus_off, dovecot_off, firewall_part, units_off
 from .off import Off, OffError
 
 PATIENCE = 10.0
@@ -29,8 +28,7 @@ SETTLE = 20.0
 ALL_PORTS = range(1, 65536)
 
 PROBLEMS = (
-    firewall.FirewallError, nftables.NftError, FileError, CommandError, OffError, sockets.SocketsError,
-    taking_back.ChangeError, model.WantedError,
+    *firewall_part.PROBLEMS, FileError, CommandError, OffError, sockets.SocketsError, taking_back.ChangeError,
 )  # fmt: skip
 """What the steps raise when something is wrong with the host or with what is asked."""
 
@@ -42,7 +40,7 @@ class Plan:
     state: str
     """``closed``, or ``absent``: as it was before it was closed."""
     ports: Tuple[int, ...]
-    firewall: Optional[firewall.Plan]
+    firewall: Optional[firewall_part.Plan]
     """``None``: the firewall is left alone."""
     offs: Tuple[Off, ...]
     listeners: Tuple[sockets.Listener, ...]
@@ -74,7 +72,7 @@ def plan(wanted: model.Wanted, listener: bool = True, with_firewall: bool = True
         raise model.WantedError("state is %s: a port is closed, or that is absent" % wanted.state)
     if not listener and not with_firewall:
         raise model.WantedError("listener and firewall are both false: nothing would be closed")
-    made = firewall.plan(wanted) if with_firewall else None
+    made = firewall_part.plan(wanted) if with_firewall else None
     offs: List[Off] = []
     notes = list(made.notes) if made else []
     if listener and wanted.state == "closed":
@@ -96,7 +94,7 @@ def plan(wanted: model.Wanted, listener: bool = True, with_firewall: bool = True
 
 def before(made: Plan) -> taking_back.Before:
     """What takes the host back to how the plan found it: first the firewall, then the daemons."""
-    parts = firewall.before(made.firewall) if made.firewall is not None else taking_back.Before("", {}, {})
+    parts = firewall_part.before(made.firewall) if made.firewall is not None else taking_back.Before("", {}, {})
     kept: Dict[str, Optional[str]] = dict(parts.files)
     lines = [parts.steps] if parts.steps else []
     for off in made.offs:
@@ -161,7 +159,7 @@ def begin(made: Plan, who: str, limit: float) -> str:
         try:
             others = _others(made)
             if made.firewall is not None:
-                nftables.load(made.firewall.table)
+                firewall_part.apply(made.firewall)
             for off in made.offs:
                 if off.changed:
                     off.apply()
@@ -195,9 +193,7 @@ def finish(change: str, wanted: model.Wanted, who: str, listener: bool = True, w
                 raise OffError("a daemon's files are not as they were written any more: something else changed them")
             see_gone(made, set(), 0.0)
             if made.firewall is not None:
-                if made.firewall.expected is not None and made.firewall.running_differs:
-                    raise firewall.FirewallError("the rules that were applied are not there any more")
-                nft_files.write(made.firewall.to_be_on_disk, made.firewall.found.systemd)
+                firewall_part.persist(made.firewall)
             taking_back.record("confirmed", change, who, {"state": "host " + wanted.state})
             taking_back.disarm(change)
         except taking_back.TakenBack:
