@@ -101,5 +101,10 @@ def test_a_host_that_a_run_does_not_have_is_told(tmp_path: Path, runs: tuple[Pat
     assert new.name == "new" and new.before.status == "not seen" and not new.is_shut
 
 
+def test_a_host_with_one_open_port_is_not_shut() -> None:
+    after = Side("fail", {"192.0.2.1:995": "filtered", "[2001:db8::1]:995": "open"}, {})
+    assert not HostPair("x", None, Side("pass", {}, {}), after).is_shut
+
+
 def test_a_host_without_a_port_is_not_shut() -> None:
     assert not HostPair("x", None, Side("pass", {}, {}), Side("pass", {}, {})).is_shut
