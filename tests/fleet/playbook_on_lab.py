@@ -50,7 +50,8 @@ def command(
     if not isinstance(playbook, str):
         (folder / "play.yml").write_text(yaml.safe_dump(playbook))
         playbook = str(folder / "play.yml")
-    return [*lab.inside.prefix(), "env", f"HOME={folder}", f"ANSIBLE_LOCAL_TEMP={folder}/tmp", "ANSIBLE_TIMEOUT=5",
+    return [*lab.inside.prefix(), "env", f"HOME={folder}", f"ANSIBLE_LOCAL_TEMP={folder}/tmp",
+            f"ANSIBLE_SSH_CONTROL_PATH_DIR={lab.folder}/ssh", "ANSIBLE_TIMEOUT=5",  # A socket has a short name.
             str(ANSIBLE_PLAYBOOK), "-i", str(folder / "hosts.yml"), playbook, *more]  # fmt: skip
 
 
