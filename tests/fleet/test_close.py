@@ -195,6 +195,49 @@ def test_a_power_cut_before_it_is_kept_leaves_both_as_they_were(dovecot: Host, l
     assert lab.outside.states(dovecot) == OPEN and on_host.state(dovecot) == before
 
 
+BEGIN = """
+import json
+from port995.closing import steps
+from port995.firewall import model
+print(json.dumps(steps.begin(steps.plan(model.wanted("closed")), "a test", 60.0)))
+"""
+
+
+@pytest.mark.parametrize("server", [mail_servers.COURIER, mail_servers.CYRUS], ids=lambda server: server.name)
+def test_the_script_takes_back_what_was_done_to_any_daemon(server: MailServer, lab: Lab) -> None:
+    host = server.boot(lab)
+    try:
+        on_host.put_library(host)
+        before = everything(host)
+        on_host.call(host, BEGIN, {})
+        assert ":995 " not in host.console("ss -Hltn") and lab.outside.states(host) == DROPPED
+        assert "is taken back" in host.console("/var/lib/port995/revert")
+        host.wait_for_listener()
+        assert everything(host) == before and lab.outside.states(host) == OPEN
+    finally:
+        host.remove()
+
+
+def test_another_host_of_the_inventory_looks_too(dovecot: Host, lab: Lab, tmp_path: Path) -> None:
+    other = lab.host()
+    try:
+        play = [{**ROLE[0], "hosts": dovecot.name}]
+        done = run(lab, tmp_path, [dovecot, other], play, close_vantages=[other.name])
+        assert done.code == 0, done.said
+        assert f"ok: [{dovecot.name} -> {other.name}({other.ipv4})]" in done.said
+        # One that can't look has not seen it closed.
+        assert close(lab, tmp_path, dovecot, close_state="absent").code == 0
+        dovecot.wait_for_listener()
+        other.shut_down()
+        failed = run(lab, tmp_path, [dovecot, other], play, close_vantages=[other.name])
+        assert failed.code == 2 and f"no look from {other.name}" in failed.said, failed.said
+        assert "The change is taken back." in failed.said
+        dovecot.wait_for_listener()
+        assert lab.outside.states(dovecot) == OPEN
+    finally:
+        other.remove()
+
+
 def test_a_daemon_that_is_not_known_is_named_and_the_firewall_acts(dovecot: Host, lab: Lab, tmp_path: Path) -> None:
     dovecot.console("systemctl disable -q --now dovecot.service")
     dovecot.console("cat >/etc/systemd/system/odd.service && systemctl start odd", data=b"""[Service]
