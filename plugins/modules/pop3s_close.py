@@ -224,7 +224,7 @@ def look(params, made):
         peers = sockets.connected(params["ports"])
     except sockets.SocketsError as error:
         problem = str(error)
-    found = reasons.against(records, peers, problem, bool(made.listeners))
+    found = reasons.against(records, peers, problem, made.listeners)
     if not params["days"]:
         found += ("the login records were not read, since days is 0",)
     return found, records

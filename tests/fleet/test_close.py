@@ -18,6 +18,9 @@ from .mail_servers import SERVERS, MailServer
 from .playbook_on_lab import ROLE, Ended, command, run
 from .watch import Watch
 
+# A whole play each time, four or five in some tests.
+pytestmark = pytest.mark.timeout(400)
+
 OPEN = {"ipv4": "open", "ipv6": "open"}
 DROPPED = {"ipv4": "filtered", "ipv6": "filtered"}
 

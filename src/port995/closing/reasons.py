@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..daemon.login_records import Records, network_of, words
-from ..daemon.sockets import Peer
+from ..daemon.model import KNOWN
+from ..daemon.read import daemon_of
+from ..daemon.sockets import Listener, Peer, told
 
 INTENTS = ("serve", "internal")
 
@@ -24,20 +26,26 @@ def by_network(peers: Sequence[Peer]) -> Dict[str, int]:
 
 
 def against(
-    records: Optional[Records], peers: Optional[Sequence[Peer]], problem: str, listening: Optional[bool]
+    records: Optional[Records], peers: Optional[Sequence[Peer]], problem: str, listeners: Sequence[Listener]
 ) -> Tuple[str, ...]:
     """Why the port should not be closed without a word from somebody.
 
     :param records: what the login records say; ``None``: they were not read, because nobody asked for it
     :param peers: who is connected; ``None``: that can't be seen
     :param problem: why it can't be seen
-    :param listening: whether anything listens on the port; ``None``: that can't be seen
+    :param listeners: who listens on the port
     """
     found: List[str] = []
     # Where nothing listens nobody can use it, whatever was in the last days; the records tell of a use that has ended.
-    nobody_can = listening is False and not peers
+    nobody_can = not listeners and not peers
     if records is not None and (records.state == "used" or (records.state != "unused" and not nobody_can)):
         found.append(words(records))
+    elif records is not None:
+        # Records of the daemons that are installed say nothing of another one, or of one in a container.
+        found += [
+            "who used POP3 is not known of what listens on %s: its login records can't be read" % told(one)
+            for one in listeners if not one.here or daemon_of(one.process) not in KNOWN
+        ]  # fmt: skip
     if peers is None:
         found.append("who is connected now is not known: %s" % problem)
     elif peers:
