@@ -90,7 +90,7 @@ def destinations(daemons: Sequence[str]) -> Destinations:
             values = dict(re.findall(r"^(\w+) = *(.*)$", said, re.MULTILINE))
             form = values.get("login_log_format", "").strip()
             if form not in LOGIN_FORMATS:
-                problems.append("Dovecot's login_log_format is %s, in which logins are not known here" % ascii(form)[:80])
+                problems.append("Dovecot's login_log_format is %s: logins in it are not known here" % ascii(form)[:80])
             path = values.get("info_log_path") or values.get("log_path") or ""
             if path == "syslog":
                 to_syslog.append("dovecot")
