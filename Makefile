@@ -9,7 +9,7 @@ BY_FILE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 export INVENTORY TARGETS OUT AUDIT_ARGS PYTHON
 
-.PHONY: help venv audit test lint sanity matrix collection dist chroots fleet-test mutants truth bench clean
+.PHONY: help venv audit test lint sanity matrix collection dist chroots fleet-images fleet-test mutants truth bench clean
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -44,12 +44,15 @@ chroots: $(READY) ## Make the Debian releases that some of the tests' servers co
 	@packaging/test_servers.sh
 	$(BIN)/python -m tests.peers.chroots
 
-fleet-test: $(READY) ## The tests on real hosts that are booted on this machine (root, debootstrap, systemd-nspawn)
+fleet-images: $(READY) ## Make the file systems that the lab's hosts start from (root, debootstrap)
 	@packaging/test_servers.sh
 	$(BIN)/python -m tests.fleet.image
+
+fleet-test: fleet-images ## The tests on real hosts that are booted on this machine (root, debootstrap, systemd-nspawn)
 	@# Not in the environment of all: only the scenarios want it, and what it brings is large.
 	@[ -x $(BIN)/molecule ] || $(BIN)/python -m pip install -q molecule || echo "molecule could not be installed; its scenarios skip"
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -v tests/fleet
+	@# Each worker has a lab of its own. Most of the time goes into waiting for time limits.
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -v $(BY_FILE) tests/fleet
 
 mutants: $(READY) ## Prove that the tests notice faults
 	$(BIN)/python -m tests.mutants.run
@@ -64,6 +67,7 @@ bench: $(READY) ## Endpoints per second and memory, against peers
 	$(BIN)/python -m tests.bench.bench_full
 	$(BIN)/python -m tests.bench.bench_find
 	$(BIN)/python -m tests.bench.bench_judge
+	$(BIN)/python -m tests.bench.bench_close
 
 clean: ## Remove what was built
 	rm -rf dist $(VENV)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the command's options into README.md and the role's variables into its README; a test compares them.
+"""Write the command's options into README.md and each role's variables into its README; a test compares them.
 
     python packaging/readme_help.py
 
@@ -24,7 +24,7 @@ from port995.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-ROLE = ROOT / "roles" / "audit"
+ROLES = tuple(ROOT / "roles" / name for name in ("audit", "close"))
 BEGIN = "<!-- written by packaging/readme_help.py: begin -->\n"
 END = "<!-- written by packaging/readme_help.py: end -->\n"
 WIDTH = 110
@@ -42,14 +42,16 @@ def help_text() -> str:
     return "\n".join(texts)
 
 
-def variables_table() -> str:
-    """The role's variables, with their defaults, as its argument specification describes them."""
-    specified = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
-    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
+def variables_table(role: Path) -> str:
+    """A role's variables, with their defaults, as its argument specification describes them."""
+    specified = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text(encoding="utf-8"))
     lines = ["| variable | default | means |", "| --- | --- | --- |"]
     for name, option in specified["argument_specs"]["main"]["options"].items():
         default = defaults[name]
         shown = "the controller" if option.get("elements") == "dict" else f"`{json.dumps(default)}`"
+        if isinstance(default, str) and "{{" in default:
+            shown = "of the inventory"
         told = option["description"]
         words = [told] if isinstance(told, str) else list(told)
         if "choices" in option:
@@ -66,7 +68,7 @@ def sections() -> dict[Path, str]:
     """What stands between the two marks of each document."""
     return {
         README: f"{BEGIN}```text\n{help_text()}```\n{END}",
-        ROLE / "README.md": f"{BEGIN}\n{variables_table()}\n{END}",
+        **{role / "README.md": f"{BEGIN}\n{variables_table(role)}\n{END}" for role in ROLES},
     }
 
 

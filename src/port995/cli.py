@@ -14,7 +14,7 @@ from .command.audit import audit
 from .command.baseline import baseline
 from .command.bundle import bundle, verify
 from .command.clients import clients
-from .command.compare import diff, history_of
+from .command.compare import diff, history
 from .command.ending import show_tracebacks
 from .command.judge import judge
 from .command.lab import lab
@@ -31,9 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (audit, scan, judge, gate, baseline, diff, bundle, verify, checks, profiles, clients):
+for command in (audit, scan, judge, gate, baseline, diff, history, bundle, verify, checks, profiles, clients):
     app.command()(command)
-app.command("history")(history_of)
 app.command(context_settings={"allow_interspersed_args": False})(lab)
 
 

@@ -69,10 +69,7 @@ def main() -> int:
     if reason is not None:
         print(f"no hosts: {reason}")
         return 0
-    for release in RELEASES:
-        chroots.make(release)
-        print(f"{release.name}: {release.folder}")
-    return 0
+    return chroots.make_all(RELEASES)
 
 
 if __name__ == "__main__":

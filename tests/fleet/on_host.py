@@ -75,7 +75,7 @@ def put_library(host: Host) -> None:
     """Copy what travels to managed hosts to it."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        for name in ("__init__.py", "probe", "change", "firewall", "daemon"):
+        for name in ("__init__.py", "probe", "change", "firewall", "daemon", "closing"):
             archive.add(
                 REPOSITORY / "src/port995" / name, f"port995/{name}",
                 filter=lambda member: None if "__pycache__" in member.name else member,

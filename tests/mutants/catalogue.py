@@ -1142,7 +1142,50 @@ POLICY = (
     ),
 )  # fmt: skip
 
+CLOSING = (
+    Mutant(
+        "cut-off-records-say-nobody",
+        "src/port995/daemon/login_records.py",
+        "        if earliest > since:",
+        "        if earliest > now:",
+        "records of yesterday prove that nobody logged in for a month",
+        ("tests/unit/daemon/test_login_records.py",),
+    ),
+    Mutant(
+        "a-line-that-is-not-understood-is-none",
+        "src/port995/daemon/log_sources.py",
+        '                elif "pop3" in text:',
+        '                elif "pop3" in text and not text:',
+        "logins in a form that is not known are no logins",
+        ("tests/unit/daemon/test_login_records.py",),
+    ),
+    Mutant(
+        "not-known-is-nobody",
+        "src/port995/closing/reasons.py",
+        '(records.state != "unused" and not nobody_can)',
+        '(records.state != "unused" and not nobody_can and not records.reasons)',
+        "a port is closed under its users, whose records could not be read",
+        ("tests/unit/closing/test_reasons.py",),
+    ),
+    Mutant(
+        "the-listener-is-not-looked-at",
+        "src/port995/closing/steps.py",
+        '        if (made.state == "absent" or not left) and not lost:',
+        "        if not lost:",
+        "a daemon that kept its listener has let go of it",
+        ("tests/unit/closing/test_off.py",),
+    ),
+    Mutant(
+        "one-place-that-sees-it-shut-is-enough",
+        "src/port995/evidence/pair.py",
+        "all(state in SHUT for state in self.after.ports.values())",
+        "any(state in SHUT for state in self.after.ports.values())",
+        "a host with one open port is closed",
+        ("tests/unit/evidence/test_pair.py",),
+    ),
+)  # fmt: skip
+
 MUTANTS = (
     *LOOKING_FROM, *SEEING, *JUDGING, *BELIEVING, *TELLING, *CERTIFYING, *LOGGING_IN, *PLAYBOOK, *DNS, *ACTING, *SCOPED,
-    *INSIDE, *POLICY,
+    *INSIDE, *POLICY, *CLOSING,
 )  # fmt: skip

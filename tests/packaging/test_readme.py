@@ -18,7 +18,7 @@ import yaml
 from port995.cli import app
 from port995.evidence import run_folder
 from port995.lab.fleet import FLEET
-from port995.policy import inventory
+from port995.policy import inventory, vantages
 from port995.policy.model import FOLDING_ORDER, Exit
 
 from ..ports import own_base_port
@@ -28,7 +28,6 @@ sys.path.insert(0, str(ROOT / "packaging"))
 import readme_help  # noqa: E402
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ROLE = ROOT / "roles" / "audit"
 BIN = Path(sys.executable).parent
 
 
@@ -86,7 +85,9 @@ def test_every_make_target_shown_is_there() -> None:
 
 
 def test_the_inventory_shown_is_read_without_a_problem() -> None:
-    (tree,) = [loaded["all"] for block in _blocks("yaml") if "all" in (loaded := yaml.safe_load(block))]
+    trees = [loaded["all"] for block in _blocks("yaml") if "all" in (loaded := yaml.safe_load(block))]
+    # Beside it stands one that shows vantages alone.
+    (tree,) = [tree for tree in trees if "pop3s_vantages" not in tree["children"]]
     planned = {}
     for group in tree["children"].values():
         for name, own in group["hosts"].items():
@@ -100,9 +101,10 @@ def test_every_variable_that_is_read_is_described_and_no_other() -> None:
     read = set(re.findall(r"``(pop3s?_\w+)``", inspect.getdoc(inventory.plan_host) or "")) | {
         name for name in inventory.SHOWN if name.startswith("pop3s_")
     }
+    read |= set(re.findall(r"pop3s_vantage_\w+", inspect.getsource(vantages)))
     rows = re.findall(r"^\| ((?:`pop3\w+`(?:, )?)+) \|", README, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == read
-    assert len(read) == 10
+    assert len(read) == 15
     for key in inventory.ENDPOINT_KEYS:
         assert f"`{key}`" in README
 
@@ -112,9 +114,10 @@ def test_statuses_stand_in_their_order_and_exit_codes_are_all_there() -> None:
     assert [int(code) for code in re.findall(r"^\| (\d) \|", README, re.MULTILINE)] == [int(code) for code in Exit]
 
 
-def test_the_role_has_a_default_for_each_variable_and_describes_it() -> None:
-    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
-    described = re.findall(r"^\| `(audit_\w+)` \|", (ROLE / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+@pytest.mark.parametrize("role", readme_help.ROLES, ids=lambda path: path.name)
+def test_a_role_has_a_default_for_each_variable_and_describes_it(role: Path) -> None:
+    defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text(encoding="utf-8"))
+    described = re.findall(rf"^\| `({role.name}_\w+)` \|", (role / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(described) == set(defaults)
 
 
@@ -122,7 +125,7 @@ def test_links_lead_to_files_that_are_there_in_the_checkout_and_in_what_is_relea
     staged = tmp_path / "pop3s"
     subprocess.run([sys.executable, ROOT / "packaging" / "stage.py", staged], check=True, timeout=60)
     for tree in (ROOT, staged):
-        for name in ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "roles/audit/README.md"):
+        for name in ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "roles/audit/README.md", "roles/close/README.md"):
             document = tree / name
             for link in re.findall(r"\]\(([^)#\s]+)\)", document.read_text(encoding="utf-8")):
                 assert link.startswith("https://") or (document.parent / link).exists(), f"{document}: {link}"

@@ -16,7 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -166,12 +166,15 @@ def make(release: Release) -> None:
             raise
 
 
-def main() -> int:
-    """Make them all: the work of ``make chroots``."""
+def make_all(releases: Sequence[Release]) -> int:
+    """Make those that are not there yet, some at the same time.
+
+    :returns: 0, or 1 when one could not be made, which is told
+    """
     failed = False
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        making = {release.name: pool.submit(make, release) for release in RELEASES}
-        for release in RELEASES:
+        making = {release.name: pool.submit(make, release) for release in releases}
+        for release in releases:
             try:
                 making[release.name].result()
                 print(f"{release.name}: {release.folder}")
@@ -179,6 +182,11 @@ def main() -> int:
                 print(f"{release.name}: {error}", file=sys.stderr)
                 failed = True
     return 1 if failed else 0
+
+
+def main() -> int:
+    """Make them all: the work of ``make chroots``."""
+    return make_all(RELEASES)
 
 
 if __name__ == "__main__":

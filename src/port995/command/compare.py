@@ -11,7 +11,8 @@ from typing import Annotated, Optional
 import typer
 
 from ..evidence.diff import compare, open_both, to_json, to_lines
-from ..evidence.history import PERIODS, RunOfHistory, history
+from ..evidence.history import PERIODS, RunOfHistory
+from ..evidence.history import history as read_history
 from ..evidence.run_folder import RunError
 from ..policy.model import Exit
 from ..report.escape import visible
@@ -51,7 +52,7 @@ def diff(
 
 
 @guarded
-def history_of(
+def history(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds run folders.")],
     expect: Annotated[
         Optional[str],
@@ -66,7 +67,7 @@ def history_of(
     if expect is not None and expect not in PERIODS:
         stop(Exit.USAGE, f"--expect is one of {', '.join(PERIODS)}, not {expect!a}")
     try:
-        found = history(folder, expect, datetime.datetime.now(datetime.UTC))
+        found = read_history(folder, expect, datetime.datetime.now(datetime.UTC))
     except RunError as error:
         stop(Exit.USAGE, str(error))
     code = Exit.CANNOT_VOUCH if found.unreadable else Exit.FAILED if found.missed else Exit.PASSED
