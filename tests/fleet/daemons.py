@@ -3,31 +3,16 @@
 
 from __future__ import annotations
 
-import sys
-
 from tests.peers import chroots
 
 from . import image
 
-_WITHOUT_SERVER = tuple(package for package in image.COMMON if package != "dovecot-pop3d")
-BULLSEYE = chroots.Release("bullseye-booted-mail", (*image.COMMON, "openssl"))
+_BASE = tuple(package for package in image.COMMON if package not in ("dovecot-pop3d", "msmtp-mta", "ssl-cert"))
+BULLSEYE = chroots.Release("bullseye-booted", (*image.COMMON, "sudo"))
 """Debian 11: Dovecot 2.3.13 on OpenSSL 1.1.1, Python 3.9, systemd 247."""
-TRIXIE = chroots.Release("trixie-booted-mail", (*image.COMMON, "openssl"))
+TRIXIE = chroots.Release("trixie-booted", (*image.COMMON, "sudo"))
 """Debian 13: Dovecot 2.4.1 on OpenSSL 3.5, Python 3.13, systemd 257."""
-COURIER = chroots.Release("bookworm-booted-mail-courier", (*_WITHOUT_SERVER, "courier-pop", "openssl"))
+COURIER = chroots.Release("bookworm-booted-courier", (*_BASE, "sudo", "courier-pop", "msmtp-mta", "ssl-cert"))
 """Courier 1.0.16 on GnuTLS 3.7."""
-CYRUS = chroots.Release("bookworm-booted-mail-cyrus", (*_WITHOUT_SERVER, "cyrus-pop3d", "sasl2-bin", "openssl"))
+CYRUS = chroots.Release("bookworm-booted-cyrus", (*_BASE, "sudo", "cyrus-pop3d", "msmtp-mta", "ssl-cert", "openssl"))
 """Cyrus 3.6.1 on OpenSSL 3.0."""
-RELEASES = (TRIXIE, COURIER, CYRUS, BULLSEYE)
-
-
-def main() -> int:
-    """Make the images that are not there yet."""
-    for release in RELEASES:
-        chroots.make(release)
-        print(f"{release.name}: {release.folder}", flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
