@@ -59,7 +59,7 @@ def _ask(address: str, port: int, offer: Offer) -> Tuple[str, str]:
     if reader.answer.suite is not None or reader.answer.outcome in ("server-hello", "hello-retry-request"):
         return "answered", "suite 0x%04X" % (reader.answer.suite or 0)
     # Whatever else came is no refusal that anything can be built on.
-    return ("refused" if reader.answer.outcome == "alert" else "silent"), reader.answer.outcome
+    return ("refused" if reader.answer.outcome in ("alert", "eof") else "silent"), reader.answer.outcome
 
 
 def _forbidden(tls: TlsWanted) -> List[Tuple[str, Offer]]:
@@ -109,8 +109,12 @@ def served_certificate(address: str, port: int) -> Tuple[Optional[str], str]:
             plain.settimeout(TIMEOUT)
             with context.wrap_socket(plain) as stream:
                 der = stream.getpeercert(binary_form=True)
+                greeting = stream.recv(1024)
     except (OSError, ValueError) as error:
         return None, getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+    # A daemon may shake hands and have nobody behind it who speaks POP3.
+    if not greeting.startswith(b"+OK"):
+        return None, "greeted with %s" % ascii(greeting[:80])
     return (hashlib.sha256(der).hexdigest(), "") if der else (None, "no certificate")
 
 
@@ -150,7 +154,7 @@ def problems(wanted: Wanted, port: int, clear_port: int, sha256: Optional[str]) 
     for address in addresses:
         served, instead = served_certificate(address, port)
         if served is None:
-            found.append("%s port %d makes no TLS session: %s" % (address, port, instead))
+            found.append("%s port %d serves no POP3S: %s" % (address, port, instead))
         elif sha256 is not None and served != sha256:
             found.append("%s port %d serves another certificate than the one on disk" % (address, port))
     if not found and wanted.tls is not None:

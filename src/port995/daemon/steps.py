@@ -64,8 +64,8 @@ def choose(name: str, found: Sequence[Found], listening_now: Sequence[Tuple[str,
         if name not in by_name:
             raise DaemonError("%s is not installed on this host; install: true installs it" % name)
         if owners and owners != [name]:
-            raise DaemonError("port %d is served by %s, and %s is to be changed: two mail daemons at once can't serve it."
-                              " Stop one of them." % (PORT, ", ".join(owners), name))  # fmt: skip
+            raise DaemonError("port %d is served by %s, and %s is to be changed: two mail daemons can't serve it at"
+                              " once. Stop one of them." % (PORT, ", ".join(owners), name))  # fmt: skip
         return by_name[name]
     if len(owners) == 1 and owners[0] in by_name:
         return by_name[owners[0]]
