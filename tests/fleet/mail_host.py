@@ -17,7 +17,7 @@ from tests.peers import chroots
 
 from . import daemons, image
 from .ansible_on_lab import Told, play
-from .lab import REPOSITORY, Host, Lab, LabError
+from .lab import REPOSITORY, Lab, LabError
 
 MODULE = "port995.pop3s.pop3s_daemon"
 NAME = "mail.example.org"
@@ -124,9 +124,9 @@ class MailHost:
         )  # fmt: skip
         report = json.loads((out / "report.json").read_text())
         bad = {
-            finding["check"]
-            for finding in report["findings"]
-            if finding["status"] not in ("pass", "not_applicable") and finding["severity"] != "info"
+            result["check_id"]
+            for result in report["results"]
+            if result["status"] not in ("pass", "not_applicable") and result["severity"] != "info"
         }
         return done.returncode, bad
 
