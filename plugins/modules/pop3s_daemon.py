@@ -316,6 +316,7 @@ def install_when_asked(module):
 
 def begin(module, asked, who):
     """Plan, and change the daemon unless this is a check."""
+    taking_back.nothing_waits()
     package = install_when_asked(module)
     made = steps.plan(asked, module.params["daemon"])
     before, after = edit.shown(made.edit)
