@@ -67,11 +67,12 @@ KINDS = (
 sed -i -E 's/^([[:space:]]*)(imap|nntp|http)[[:space:]]/\1#&/' /etc/cyrus.conf
 for name in "" /socket /proc /lock; do echo "d /run/cyrus$name 0755 cyrus mail"; done > /etc/tmpfiles.d/cyrus.conf
 systemd-tmpfiles --create cyrus.conf
+printf '192.0.2.1 inside\n198.51.100.2 outside\n' >> /etc/hosts
 systemctl restart cyrus-imapd""",
          frozenset({"POP3S-PORT-001"})),
 )  # fmt: skip
 """Cyrus as installed does not start: services whose programs are in other packages are left out, and its folders under
-/run are made."""
+/run are made. It asks for the name of each client before it speaks, and no name server can be reached from a host."""
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 
