@@ -14,7 +14,7 @@ from . import mail_host, on_host
 from .lab import Lab, LabError
 from .mail_host import KINDS, SUBJECT, MailHost
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.name)

@@ -17,7 +17,7 @@ from .lab import Lab, LabError
 from .mail_host import BY_NAME, CERTIFICATE, KEY, NAME, SUBJECT, MailHost, make_chain
 from .test_daemon import state
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 LIMIT = 5.0
 """Seconds until the host takes the change back."""
 
