@@ -226,7 +226,7 @@ def test_what_another_changed_of_ours_is_named_and_put_right(mail: MailHost) -> 
         (f"rm {CERTIFICATE}", {}, "is not there"),
         ("true", {"names": ["other.example.org"]}, "is not for other.example.org, but for mail.example.org"),
         (f"openssl genrsa -out {KEY} 2048 2>/dev/null; chmod 600 {KEY}", {}, "it does not fit the certificate"),
-        ("true", {"key": None}, "missing required"),
+        ("true", {"key": None}, "required together"),
         ("true", {"profile": None, "tls": {**TLS, "groups": ["GC256A"]}}, "has none of the groups that are allowed"),
         ("true", {"profile": "nobody's"}, "no profile is called"),
         ("true", {"daemon": "courier"}, "install: true installs it"),
