@@ -15,7 +15,7 @@ from typing import Any
 from tests.integration.dovecot.certificates import make_chain
 from tests.peers import chroots
 
-from . import daemons, image
+from . import image
 from .ansible_on_lab import Told, play
 from .lab import REPOSITORY, Lab, LabError
 
@@ -50,19 +50,19 @@ class Kind:
 
 
 KINDS = (
-    Kind("dovecot-2.3.13", daemons.BULLSEYE, ("dovecot",), ("dovecot-core", "dovecot-pop3d"), "root",
+    Kind("dovecot-2.3.13", image.BULLSEYE, ("dovecot",), ("dovecot-core", "dovecot-pop3d"), "root",
          _USER + "echo 'mail_location = maildir:~/Maildir' > /etc/dovecot/local.conf; systemctl restart dovecot",
          frozenset({"POP3S-CERT-001", "POP3S-CERT-002"})),
     Kind("dovecot-2.3.19", image.BOOKWORM, ("dovecot",), ("dovecot-core", "dovecot-pop3d"), "root",
          _USER + "echo 'mail_location = maildir:~/Maildir' > /etc/dovecot/local.conf; systemctl restart dovecot",
          frozenset({"POP3S-CERT-001", "POP3S-CERT-002"})),
-    Kind("dovecot-2.4.1", daemons.TRIXIE, ("dovecot",), ("dovecot-core", "dovecot-pop3d"), "root",
+    Kind("dovecot-2.4.1", image.TRIXIE, ("dovecot",), ("dovecot-core", "dovecot-pop3d"), "root",
          _USER + "printf 'mail_driver = maildir\\nmail_path = ~/Maildir\\nmail_inbox_path = ~/Maildir\\n'"
          " > /etc/dovecot/local.conf; systemctl restart dovecot",
          frozenset({"POP3S-CERT-001", "POP3S-CERT-002"})),
-    Kind("courier", daemons.COURIER, ("courier-pop-ssl", "courier-pop"), ("courier-pop",), "courier", _USER,
+    Kind("courier", image.COURIER, ("courier-pop-ssl", "courier-pop"), ("courier-pop",), "courier", _USER,
          frozenset({"POP3S-CERT-001", "POP3S-CERT-002", "POP3S-CIPH-006", "POP3S-VER-003", "POP3S-CLR-002"})),
-    Kind("cyrus", daemons.CYRUS, ("cyrus-imapd",), ("cyrus-pop3d",), "cyrus",
+    Kind("cyrus", image.CYRUS, ("cyrus-imapd",), ("cyrus-pop3d",), "cyrus",
          _USER + r"""
 sed -i -E 's/^([[:space:]]*)(imap|nntp|http)[[:space:]]/\1#&/' /etc/cyrus.conf
 for name in "" /socket /proc /lock; do echo "d /run/cyrus$name 0755 cyrus mail"; done > /etc/tmpfiles.d/cyrus.conf
