@@ -236,6 +236,8 @@ def begin(module, asked, who):
     contradiction = reasons.contradiction(params["intent"], asked.state)
     if contradiction:
         module.fail_json(msg=contradiction)
+    # What is there while a change waits to be confirmed is not what is going to be.
+    taking_back.nothing_waits()
     made = steps.plan(asked, params["listener"], params["firewall"])
     result = dict(
         changed=made.changed,

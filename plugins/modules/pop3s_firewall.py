@@ -263,6 +263,8 @@ def difference(made):
 
 def begin(module, asked, who):
     """Plan, and change the running system unless this is a check."""
+    # What is there while a change waits to be confirmed is not what is going to be.
+    taking_back.nothing_waits()
     made = steps.plan(asked, module.params["backend"])
     result = dict(
         changed=made.changed,

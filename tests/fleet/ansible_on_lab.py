@@ -28,7 +28,9 @@ class Told:
     said: str
 
 
-def command(lab: Lab, folder: Path, host: Host, options: dict[str, Any], *more: str, **variables: Any) -> list[str]:
+def command(
+    lab: Lab, folder: Path, host: Host, options: dict[str, Any], *more: str, module: str = MODULE, **variables: Any
+) -> list[str]:
     """What runs the task on a host; it is to be run at the vantage inside."""
     facts = {
         "ansible_host": host.ipv4, "ansible_user": "root", "ansible_ssh_private_key_file": str(lab.key),
@@ -40,17 +42,19 @@ def command(lab: Lab, folder: Path, host: Host, options: dict[str, Any], *more: 
         "delegate_to": "localhost", "connection": "local", "check_mode": False, "diff": False,
         "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
     }  # fmt: skip
-    play = [{"hosts": "all", "gather_facts": False, "tasks": [{"block": [{MODULE: options, "register": "ended"}], "always": [keep]}]}]
+    play = [{"hosts": "all", "gather_facts": False, "tasks": [{"block": [{module: options, "register": "ended"}], "always": [keep]}]}]
     (folder / "play.yml").write_text(yaml.safe_dump(play))
     return ["env", f"HOME={folder}",
             f"ANSIBLE_LOCAL_TEMP={folder}/tmp", "ANSIBLE_TIMEOUT=5", str(ANSIBLE_PLAYBOOK), "-i",
             str(folder / "hosts.yml"), str(folder / "play.yml"), *more]  # fmt: skip
 
 
-def play(lab: Lab, folder: Path, host: Host, options: dict[str, Any], *more: str, **variables: Any) -> Told:
+def play(
+    lab: Lab, folder: Path, host: Host, options: dict[str, Any], *more: str, module: str = MODULE, **variables: Any
+) -> Told:
     """Run it, and read its result."""
     done = subprocess.run(
-        [*lab.inside.prefix(), *command(lab, folder, host, options, *more, **variables)], stdin=subprocess.DEVNULL,
+        [*lab.inside.prefix(), *command(lab, folder, host, options, *more, module=module, **variables)], stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=150, check=False, cwd=folder, env={**os.environ, "NO_COLOR": "1"},
     )  # fmt: skip
     said = done.stdout + done.stderr

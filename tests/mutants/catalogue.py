@@ -920,6 +920,64 @@ ACTING = (
         "ufw's own allow is asked before our deny",
         ("tests/unit/firewall/test_backends.py",),
     ),
+    Mutant(
+        "silence-is-a-refusal-on-the-host",
+        "src/port995/daemon/live.py",
+        '    except socket.timeout:\n        return "silent",',
+        '    except socket.timeout:\n        return "refused",',
+        "a daemon that does not answer has refused the old versions: the change is kept",
+        ("tests/integration/daemon/test_live.py",),
+    ),
+    Mutant(
+        "old-settings-are-live",
+        "src/port995/daemon/live.py",
+        '            if outcome != "refused":',
+        '            if outcome == "never":',
+        "a reload that silently kept the old settings is a success",
+        ("tests/integration/daemon/test_live.py",),
+    ),
+    Mutant(
+        "any-certificate-is-served",
+        "src/port995/daemon/live.py",
+        "        elif sha256 is not None and served != sha256:",
+        "        elif sha256 is None:",
+        "the old certificate is served, and the renewed one is on disk",
+        ("tests/integration/daemon/test_live.py",),
+    ),
+    Mutant(
+        "an-expired-certificate-is-put-in",
+        "src/port995/daemon/certificate.py",
+        "        if at is None or (at < now if late else at > now):",
+        "        if at is None or (False if late else at > now):",
+        "an expired certificate is served",
+        ("tests/unit/daemon/test_certificate.py",),
+    ),
+    Mutant(
+        "gnutls-turns-on-more",
+        "src/port995/daemon/gnutls.py",
+        "        if name not in tls.suites:",
+        "        if name not in tls.suites and len(names) > 99:",
+        "suites that the profile forbids are turned on with those that it allows",
+        ("tests/unit/daemon/test_spelling.py",),
+    ),
+    Mutant(
+        "an-unknown-daemon-is-changed",
+        "src/port995/daemon/steps.py",
+        "    if unknown:\n        raise DaemonError(",
+        "    if unknown and name == \"none\":\n        raise DaemonError(",
+        "the port is another daemon's, and the one that does not serve it is changed",
+        ("tests/unit/daemon/test_edits.py",),
+    ),
+    Mutant(
+        "taking-back-keeps-ours",
+        "src/port995/change/revert_script.py",
+        """    if [ ! -f "$1" ] || cmp -s "$1" "before/edited$1"; then
+        cat "before/files$1" >""",
+        """    if [ ! -f "$1" ] || cmp -s "$1" "before/edited$1"; then
+        cat "$1" >""",
+        "a change that nobody confirmed stays in the files of others",
+        ("tests/unit/daemon/test_blocks.py",),
+    ),
 )  # fmt: skip
 
 LOOKING_FROM = (

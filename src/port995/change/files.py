@@ -68,6 +68,7 @@ def write(path: str, text: str, mode: int = 0o644) -> None:
                 before = os.stat(path)
                 os.fchown(stream.fileno(), before.st_uid, before.st_gid)
                 mode = stat.S_IMODE(before.st_mode)
+                _keep_label(path, stream.fileno())
             except FileNotFoundError:
                 pass
             os.fchmod(stream.fileno(), mode)
@@ -84,6 +85,16 @@ def write(path: str, text: str, mode: int = 0o644) -> None:
                 os.unlink(temporary)
             except OSError:
                 pass
+
+
+def _keep_label(path: str, descriptor: int) -> None:
+    """Carry over what SELinux calls the file: where it is on, a file with another label may not be read."""
+    try:
+        label = os.getxattr(path, "security.selinux")
+        os.setxattr(descriptor, "security.selinux", label)
+    except OSError:
+        # There is none, or this file system knows none.
+        pass
 
 
 def remove(path: str) -> bool:

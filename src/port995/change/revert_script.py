@@ -179,6 +179,37 @@ firewalld_back() { # OLD
         in_zone removeRichRule ss --remove-rich-rule "$zone" "$rule" || failed="$failed firewalld"
     done <"$1.remove"
 }
+restore_edited() { # PATH: a file of others in which something between our marks changed
+    [ -e "before/files$1" ] && [ ! -L "$1" ] || return 0
+    cmp -s "$1" "before/files$1" && return 0
+    # It keeps its own mode, owner and label.
+    if [ -f "$1" ]; then cp -a "$1" "$1.port995"; else cp -p "before/files$1" "$1.port995"; fi
+    if [ ! -f "$1" ] || cmp -s "$1" "before/edited$1"; then
+        cat "before/files$1" >"$1.port995" && mv -f "$1.port995" "$1"
+    elif grep -qE '^(# BEGIN port995|#port995# )' "before/files$1"; then
+        # Somebody changed it meanwhile, and something of ours was in it before.
+        cp -a "$1" "$1.changed-meanwhile" && cat "before/files$1" >"$1.port995" && mv -f "$1.port995" "$1"
+    else
+        # Somebody changed it meanwhile: only what is ours goes.
+        sed -e '/^# BEGIN port995/,/^# END port995$/d' -e 's/^#port995# //' "$1" >"$1.port995" &&
+            mv -f "$1.port995" "$1"
+    fi || failed="$failed $1"
+}
+enable_unit() { # UNIT enable|disable
+    [ ! -d /run/systemd/system ] || step systemctl --quiet "$2" "$1"
+}
+daemon_unit() { # UNIT stop|restart|reload-or-restart
+    [ -d /run/systemd/system ] || return 0
+    # At boot it is started after this, with the files as they are now.
+    [ "$(systemctl is-system-running 2>/dev/null)" != initializing ] || return 0
+    systemctl "$2" "$1" && return 0
+    if [ "$2" != stop ] && systemctl --quiet is-active "$1"; then
+        # Files of others may be wrong: it goes on with what it read before.
+        echo "port995: $1 runs, and could not be told to read its files" >&2
+    else
+        failed="$failed $1"
+    fi
+}
 step() { # COMMAND...
     "$@" || failed="$failed $1"
 }

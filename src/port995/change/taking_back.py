@@ -129,6 +129,18 @@ def holder() -> str:
     return "%s, since %s, change %s" % tuple(str(lock.get(key, "?"))[:200] for key in ("who", "at", "change"))
 
 
+def nothing_waits() -> None:
+    """See that no change waits to be confirmed: what is there until then is not what is going to be.
+
+    :raises ChangeError: one does
+    """
+    if os.path.exists(ARMED) or os.path.exists(REVERTING):
+        raise ChangeError(
+            "a change waits to be confirmed or taken back on this host (%s); it ends by itself. %s ends it now."
+            % (holder(), SCRIPT)
+        )
+
+
 def take_lock(who: str, limit: float) -> str:
     """Take the lock of this host. Call it `at_work`.
 
@@ -136,11 +148,7 @@ def take_lock(who: str, limit: float) -> str:
     :raises ChangeError: another run has it, or a change waits to be confirmed
     """
     lock = _lock()
-    if os.path.exists(ARMED) or os.path.exists(REVERTING):
-        raise ChangeError(
-            "a change waits to be confirmed or taken back on this host (%s); it ends by itself. %s ends it now."
-            % (holder(), SCRIPT)
-        )
+    nothing_waits()
     if lock is not None and lock.get("boot_id") == boot_id():
         expires = lock.get("expires")
         if isinstance(expires, (int, float)) and time.monotonic() < expires:

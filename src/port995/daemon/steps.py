@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A change of a mail daemon from plan to confirmation: what the module calls, one step after the other.
+
+    plan (tried out on a copy) -> begin (lock, save, arm, write, reload, look on the wire) -> [the controller comes in
+    anew, and others may look] -> finish
+
+Python 3.9, standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from typing import Iterator, List, Optional, Sequence, Tuple
+
+from ..change import taking_back
+from ..change.commands import CommandError
+from . import certificate, courier_edit, cyrus_edit, dovecot_edit, edit, listening, live
+from .model import COURIER, CYRUS, DOVECOT, DaemonError, Found, Wanted
+from .read import daemon_of, installed
+
+_EDITS = {DOVECOT: dovecot_edit, COURIER: courier_edit, CYRUS: cyrus_edit}
+PORT, CLEAR_PORT = 995, 110
+PATIENCE = 10.0
+"""Seconds to wait for a script that may be taking the change back when it is to be confirmed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is, what is to be, and what differs. Making it changed nothing."""
+
+    found: Found
+    edit: edit.Edit
+    certificate: certificate.Looked
+    port: int
+    clear_port: int
+    reload: bool
+    """What is served is not what is on disk, or something on the wire is not as wanted."""
+    notes: Tuple[str, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to do."""
+        return self.edit.files_differ or self.edit.units_differ or self.reload
+
+
+def choose(name: str, found: Sequence[Found], listening_now: Sequence[Tuple[str, int]]) -> Found:
+    """The daemon that is meant.
+
+    :param name: ``auto`` or one of `model.KNOWN`
+    :param found: those that are installed
+    :param listening_now: (process, its number) of who listens for POP3S now
+    :raises DaemonError: none, several, or one that is not known
+    """
+    by_name = {one.daemon: one for one in found}
+    owners = sorted({daemon_of(process) for process, _number in listening_now})
+    unknown = [(process, number) for process, number in listening_now if daemon_of(process) not in _EDITS]
+    if unknown:
+        raise DaemonError(
+            "port %d is served by %s (process %d), whose settings port995 does not know: only the firewall can act"
+            " here (pop3s_firewall)" % (PORT, unknown[0][0], unknown[0][1])
+        )
+    if name != "auto":
+        if name not in by_name:
+            raise DaemonError("%s is not installed on this host; install: true installs it" % name)
+        if owners and owners != [name]:
+            raise DaemonError("port %d is served by %s, and %s is to be changed: two mail daemons can't serve it at"
+                              " once. Stop one of them." % (PORT, ", ".join(owners), name))  # fmt: skip
+        return by_name[name]
+    if len(owners) == 1 and owners[0] in by_name:
+        return by_name[owners[0]]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise DaemonError("no mail daemon is installed whose settings port995 knows (Dovecot, Courier, Cyrus);"
+                          " daemon: dovecot with install: true installs one")  # fmt: skip
+    raise DaemonError("several mail daemons are installed (%s), and which is to serve port %d can't be told: set daemon"
+                      % (", ".join(by_name), PORT))  # fmt: skip
+
+
+def plan(wanted: Wanted, name: str = "auto") -> Plan:
+    """Compare what is wanted with what is there.
+
+    :raises DaemonError: it can't be done here; the text says why, and nothing was changed
+    :raises files.FileError: a file can't be read
+    """
+    found = choose(name, installed(), listening.processes(PORT))
+    module = _EDITS[found.daemon]
+    port = (found.pop3s_ports or (PORT,))[0]
+    clear_port = (found.pop3_ports or (CLEAR_PORT,))[0]
+    made = module.make(wanted, found)
+    looked = certificate.Looked(None, "", ())
+    reload = False
+    notes = made.notes + tuple("something else than port995: " + what for what in made.disturbed)
+    if wanted.state == "present" and wanted.listener == "present":
+        looked = certificate.look(
+            wanted.certificate or found.certificate, wanted.key or found.key, wanted.names, module.USER
+        )
+        if looked.problems:
+            raise DaemonError("; ".join(looked.problems) + ". Nothing was changed.")
+    if wanted.state == "present" and not made.files_differ and not made.units_differ:
+        left = live.problems(wanted, port, clear_port, looked.sha256)
+        reload = bool(left)
+        notes += tuple("not as its files say: " + what for what in left)
+    if made.left_out:
+        notes += ("allowed, and not there in this host's library: %s" % ", ".join(made.left_out),)
+    return Plan(found, made, looked, port, clear_port, reload, notes)
+
+
+def before(made: Plan) -> taking_back.Before:
+    """What takes the host back to how the plan found it: our files, our marks, units, and nothing else."""
+    lines, kept, extra = edit.back(made.edit)
+    return taking_back.Before(steps=lines, files=kept, extra=extra)
+
+
+def apply(made: Plan, wanted: Wanted) -> None:
+    """Write the files, let the daemon read them, and see on the wire that it did.
+
+    :raises DaemonError: it did not, or something is not as wanted
+    :raises files.FileError: a file can't be written
+    """
+    edit.write(made.edit)
+    edit.activate(made.edit, reload=True)
+    left = look(made, wanted)
+    if left:
+        raise DaemonError("after the change: %s" % "; ".join(left))
+
+
+def look(made: Plan, wanted: Wanted, patience: float = live.PATIENCE) -> Sequence[str]:
+    """What on the wire is not as wanted, after waiting for the daemon to come up."""
+    if wanted.state == "absent":
+        wanted = dataclasses.replace(wanted, tls=None, cleartext="keep")
+        if not any(unit.active for unit in made.edit.units) or not _expected_to_serve(made):
+            return ()
+    return live.wait(wanted, made.port, made.clear_port, made.certificate.sha256, patience)
+
+
+def _expected_to_serve(made: Plan) -> bool:
+    """Whether the daemon serves POP3S once nothing of ours is there any more."""
+    now = next((one for one in installed() if one.daemon == made.found.daemon), None)
+    return bool(now and now.pop3s_ports)
+
+
+@contextlib.contextmanager
+def _taken_back_on_failure(problems: List[str]) -> Iterator[None]:
+    try:
+        yield
+    except taking_back.TakenBack:
+        raise
+    except Exception as error:  # noqa: BLE001  Whatever it is, the host is to be as before.
+        problems.append(str(error))
+
+
+def _take_back(problem: str) -> None:
+    try:
+        said = taking_back.revert_now()
+    except CommandError as error:
+        said = "it could not be taken back at once (%s); the host does so at the end of the time limit" % error
+    raise taking_back.ChangeError("%s. %s" % (problem, said))
+
+
+def begin(made: Plan, wanted: Wanted, who: str, limit: float) -> str:
+    """Lock the host, save what is, arm the taking back, change the files, and see on the wire that it took.
+
+    :param limit: seconds until the host takes it back
+    :returns: the change's identity, for `finish`
+    :raises taking_back.ChangeError: another run is at work, this host can't take a change back, or what came of it is
+        not as wanted, and it was taken back at once
+    :raises files.FileError: /var/lib/port995 or /etc/systemd can't be written; nothing is changed
+    """
+    if not taking_back.has_systemd():
+        raise taking_back.ChangeError(
+            "systemd does not run on this host, so it can't take a change back; revert: none changes it without that"
+        )
+    problems: List[str] = []
+    with taking_back.at_work():
+        change = taking_back.take_lock(who, limit)
+        try:
+            taking_back.save(change, before(made))
+            taking_back.arm(change, limit)
+            taking_back.record("begun", change, who, _what(made, wanted, limit))
+        except BaseException:
+            taking_back.give_up()
+            raise
+        with _taken_back_on_failure(problems):
+            apply(made, wanted)
+    if problems:
+        _take_back(problems[0])
+    return change
+
+
+def finish(change: str, wanted: Wanted, who: str, name: str = "auto") -> None:
+    """See that all is still as wanted, on disk and on the wire, and keep the change.
+
+    :raises taking_back.TakenBack: it is too late
+    :raises taking_back.ChangeError: something is not as it was applied: taken back at once
+    """
+    problems: List[str] = []
+    with taking_back.at_work(PATIENCE):
+        taking_back.still_armed(change)
+        with _taken_back_on_failure(problems):
+            made = plan(wanted, name)
+            if made.edit.files_differ or made.edit.units_differ:
+                raise DaemonError("what was applied is not there any more: something else changed it")
+            left = look(made, wanted)
+            if left:
+                raise DaemonError("; ".join(left))
+            taking_back.record("confirmed", change, who, _what(made, wanted, None))
+            taking_back.disarm(change)
+    if problems:
+        _take_back(problems[0])
+
+
+def change_without_taking_back(made: Plan, wanted: Wanted, who: str) -> None:
+    """Change it at once: for hosts that can't take a change back, when asked for.
+
+    :raises taking_back.ChangeError: another run is at work
+    :raises DaemonError: something is not as wanted afterwards
+    """
+    with taking_back.at_work():
+        change = taking_back.take_lock(who, 0.0)
+        try:
+            taking_back.record("changed without taking back", change, who, _what(made, wanted, None))
+            apply(made, wanted)
+        finally:
+            taking_back.give_up()
+
+
+def _what(made: Plan, wanted: Wanted, limit: Optional[float]) -> dict:  # type: ignore[type-arg]
+    told = {"daemon": made.found.daemon, "state": wanted.state, "listener": wanted.listener,
+            "cleartext": wanted.cleartext, "files": sorted(made.edit.after)}  # fmt: skip
+    return dict(told, limit=limit) if limit is not None else told
