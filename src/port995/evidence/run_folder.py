@@ -35,6 +35,7 @@ DNS = "dns.jsonl"
 JOURNALS, JUNIT = "journal-*.jsonl", "TEST-*.xml"
 OTHER_REPORTS = (
     "port995*.sarif", "assessment-results.json", "certificates.csv", "protocols.csv", "port995.prom", "summary.md",
+    "report.html", "report-hosts-*.html",
 )  # fmt: skip
 """What formats that were asked for are called: `report.formats`."""
 HOSTS = "host-*.jsonl"

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from . import markdown, oscal, prometheus, sarif, spreadsheets
+from .html import write as html
 from .told import Format
 
-MODULES = (sarif, oscal, spreadsheets, prometheus, markdown)
+MODULES = (sarif, oscal, spreadsheets, prometheus, markdown, html)
 ALL = "all"
 
 
