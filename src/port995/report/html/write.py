@@ -22,13 +22,15 @@ from ...policy.endpoints import label_of
 from ...policy.facts import facts_of
 from ...policy.gate import OPEN_QUESTIONS
 from ...policy.libraries import LibraryMissing
-from ...policy.model import FOLDING_ORDER, Exit, Result, Severity, Status, fold
+from ...policy.model import FOLDING_ORDER, Exit, Result, Severity, Status, Views, fold
 from ...policy.registry import all_checks
 from ...policy.settings import WHERE, daemons_of, setting_for
 from ...probe.model import Observation
 from ...probe.tls.client_hello import VERSION_NAMES
 from ...probe.tls.named_groups import name_of as group_name
 from ..escape import LINE_LIMIT, MESSAGE_LIMIT, paragraph, visible
+from ..outlook import ahead_lines, frameworks_json
+from ..side_by_side import lines_of
 from ..tally import VERDICTS, tally, tally_text
 from ..told import Format, Told
 
@@ -159,7 +161,7 @@ def _first(told: Told, paged: bool, daemons: dict[str, tuple[str, ...]]) -> dict
         "certificate_count": sum(month["count"] for month in months),
         "spread": _spread(told),
         "ahead": _ahead(told),
-        "frameworks": _frameworks(told),
+        "frameworks": frameworks_json(told.judgement),
         "detail_files": [(name, visible(first, 100), visible(last, 100)) for name, first, last in pages],
         "fleet": _fleet(told),
         "hosts": [] if paged else [_host(told, name, daemons) for name in names],
@@ -298,7 +300,7 @@ def _host(told: Told, name: str, daemons: dict[str, tuple[str, ...]]) -> dict[st
         "disposition": told.judgement.dispositions[name].value,
         "intent": plan.intent.value if plan is not None and plan.intent is not None else "not declared",
         "variables": ", ".join(f"{key} {visible(text, 200)}" for key, text in sorted(variables.items())),
-        "views": _views(told, name),
+        "views": _views(_views_by_host(told).get(name, ())),
         "told": [_shown(one, daemons.get(name, ())) for one in results if one.status not in quiet],
         "passes": _ids(one for one in results if one.status is Status.PASS),
         "nothing": _ids(one for one in results if one.status is Status.NOT_APPLICABLE),
@@ -330,17 +332,13 @@ def _ids(results: Iterable[Result]) -> list[tuple[str, str]]:
     return [(endpoint, ", ".join(ids)) for endpoint, ids in found.items()]
 
 
-def _views(told: Told, name: str) -> list[str]:
-    """What each vantage saw of the port."""
+def _views(views: Sequence[Views]) -> list[str]:
+    """What each vantage saw of the port, and where they differ."""
     lines = []
-    for seen in _by_host(told).get(name, ()):
-        if seen.service == "pop3s":
-            state = f"{seen.tcp.state} ({seen.tcp.reason})" if seen.tcp is not None else seen.not_tested or "no look"
-            source = f", source {seen.source_address}" if seen.source_address else ""
-            place = f"{seen.vantage.name} ({seen.vantage.side}){source}"
-            words = f"{label_of(seen.target, seen.address)}: {state} from {place}"
-            lines.append(visible(words, LINE_LIMIT))
-    return list(dict.fromkeys(lines))
+    for one in views:
+        lines += [f"{one.endpoint}: {line}" for line in lines_of(one)]
+        lines += [f"{one.endpoint}: they differ: {one.differ}"] if one.differ else []
+    return [visible(line, LINE_LIMIT) for line in lines]
 
 
 def _by_host(told: Told) -> dict[str, list[Observation]]:
@@ -352,6 +350,17 @@ def _by_host(told: Told) -> dict[str, list[Observation]]:
             for host in seen.target.hosts:
                 found.setdefault(host, []).append(seen)
         told.__dict__["_observations_by_host"] = found
+    return found
+
+
+def _views_by_host(told: Told) -> dict[str, list[Views]]:
+    """Views by host; made once for a run."""
+    found: dict[str, list[Views]] | None = told.__dict__.get("_views_by_host")
+    if found is None:
+        found = {}
+        for one in told.judgement.views:
+            found.setdefault(one.host, []).append(one)
+        told.__dict__["_views_by_host"] = found
     return found
 
 
@@ -428,15 +437,12 @@ def _spread(told: Told) -> list[dict[str, Any]]:
 
 
 def _ahead(told: Told) -> list[str]:
-    ended = [
+    lines = [line.strip() for line in ahead_lines(told.judgement)[2:]]
+    ends = [
         f"{one.not_after[:10]} the certificate {one.subject} ends: {', '.join(one.endpoints[:3])}"
-        for one in told.judgement.expiring
+        for one in told.judgement.expiring[:REASONS]
     ]
-    return [visible(line, LINE_LIMIT) for line in ended[:REASONS]]
-
-
-def _frameworks(told: Told) -> list[dict[str, Any]]:
-    return []
+    return [visible(line, LINE_LIMIT) for line in lines or ends]
 
 
 def _facts(told: Told) -> list[tuple[str, str]]:
