@@ -27,6 +27,7 @@ debootstrap debootstrap
 systemd-nspawn systemd-container
 ssh openssh-client
 promtool prometheus
+chromium chromium
 TOOLS
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

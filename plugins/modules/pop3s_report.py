@@ -44,8 +44,8 @@ options:
     type: float
   formats:
     description:
-      - What to write beside JSON and JUnit, V(sarif), V(sarif-github), V(oscal), V(csv), V(prometheus), V(markdown) or
-        V(all).
+      - What to write beside JSON and JUnit, V(sarif), V(sarif-github), V(oscal), V(csv), V(prometheus), V(markdown),
+        V(html) or V(all).
     type: list
     elements: str
     default: []

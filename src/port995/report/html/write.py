@@ -54,6 +54,9 @@ HOSTS_PER_PAGE = 50
 FULL_PICTURE = 100
 """Hosts up to which the picture has a column for each check; beyond, for each family of checks."""
 
+ROWS_TOGETHER = 100
+"""Hosts in one part of the picture: a browser lays out the parts that are looked at."""
+
 LISTED = 40
 """Results of one check that are written out in the first page."""
 
@@ -149,6 +152,7 @@ def _first(told: Told, paged: bool, daemons: dict[str, tuple[str, ...]]) -> dict
         "reasons_left": max(0, len(gate.reasons) - REASONS),
         "changes": _against_baseline(told),
         "by_family": by_family,
+        "rows_together": ROWS_TOGETHER,
         "columns": columns,
         "rows": [_row(told, name, columns, by_family, number, paged) for number, name in enumerate(names)],
         "fails": _groups(fails, daemons),
