@@ -65,6 +65,13 @@ options:
   nmap:
     description: Path of C(nmap), where it is not on E(PATH).
     type: path
+  scope:
+    description:
+      - What may be touched, and when, as M(port995.pop3s.pop3s_plan) makes it of a scope file. What is beyond it is left
+        out of what Nmap is started with, and Nmap is stopped when its time ends.
+      - C(networks) and C(never) (addresses and networks), C(sources) (own addresses), C(times) (C(begins) and C(ends),
+        UTC, as C(2026-11-27T22:00:00Z)), C(ticket), C(sha256), C(file).
+    type: dict
   xml:
     description:
       - File that keeps Nmap's own XML, on the machine where Nmap runs; one that is there is written over. Bring it home
@@ -230,6 +237,8 @@ from ansible_collections.port995.pop3s.plugins.module_utils._port995.nmap.run im
     find_nmap,
     run_nmap,
 )
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.codec import CodecError, decode
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.scope import Scope
 
 
 def argument_spec():
@@ -246,6 +255,7 @@ def argument_spec():
         scan_type=dict(type="str", choices=["auto", "connect", "syn"], default="auto"),
         time_limit=dict(type="float"),
         nmap=dict(type="path"),
+        scope=dict(type="dict"),
         xml=dict(type="path"),
         max_hosts=dict(type="int", default=1000),
         python_nmap=dict(type="bool", default=False),
@@ -265,6 +275,7 @@ def request_of(params):
         scripts=tuple(params["scripts"]),
         scan_type=params["scan_type"],
         time_limit=params["time_limit"],
+        scope=decode(Scope, params["scope"]) if params["scope"] is not None else None,
     )
 
 
@@ -291,7 +302,10 @@ def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
     rows = []
-    request = request_of(params)
+    try:
+        request = request_of(params)
+    except CodecError as error:
+        module.fail_json(msg="scope can't be read (%s): take it from port995.pop3s.pop3s_plan" % error)
 
     def keep(dummy_run, host):
         if len(rows) < params["max_hosts"]:
