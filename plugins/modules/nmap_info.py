@@ -67,8 +67,8 @@ options:
     type: path
   scope:
     description:
-      - What may be touched, and when, as M(port995.pop3s.pop3s_plan) makes it of a scope file. What is beyond it is left
-        out of what Nmap is started with, and Nmap is stopped when its time ends.
+      - What may be touched, and when, as M(port995.pop3s.pop3s_plan) makes it of a scope file. What is beyond it is
+        left out of what Nmap is started with, and Nmap is stopped when its time ends.
       - C(networks) and C(never) (addresses and networks), C(sources) (own addresses), C(times) (C(begins) and C(ends),
         UTC, as C(2026-11-27T22:00:00Z)), C(ticket), C(sha256), C(file).
     type: dict
