@@ -19,6 +19,7 @@ from .command.ending import show_tracebacks
 from .command.judge import judge
 from .command.lab import lab
 from .command.listing import checks, gate
+from .command.merge import merge
 from .command.profiles import profiles
 from .command.scan import scan
 from .probe.version import __version__
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (audit, scan, judge, gate, baseline, diff, history, bundle, verify, checks, profiles, clients):
+for command in (audit, scan, judge, gate, baseline, diff, history, merge, bundle, verify, checks, profiles, clients):
     app.command()(command)
 app.command(context_settings={"allow_interspersed_args": False})(lab)
 

@@ -10,7 +10,6 @@ import dataclasses
 import datetime
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -41,6 +40,7 @@ from .run_folder import (
     ANCHORS,
     CRLS,
     DNS,
+    DNS_OF_SHARDS,
     GATE,
     HOSTS,
     JOURNALS,
@@ -106,6 +106,9 @@ def conclude(
         partial=header.partial,
         problems=problems,
         expected={vantage.name: vantage.sources for vantage in header.vantages} or None,
+        owed={
+            name: [header.targets[place] for place in shard.owes] for shard in header.shards for name in shard.vantages
+        } if header.shards else None,
         dns=DnsSeen(header.dns, tuple(lookups)) if header.dns is not None else None,
         crls=_crls(run),
         ahead_days=DAYS,
@@ -148,7 +151,7 @@ def read_gate(out: Path) -> GateVerdict:
             raise RunError(f"{out / GATE} does not vouch for {name}: judge the run again")
     if not any(Path(name).match(JUNIT) for name in gate.files):
         raise RunError(f"{out / GATE} vouches for no JUnit report: judge the run again")
-    for pattern in (JOURNALS, JUNIT, DNS, HOSTS, *OTHER_REPORTS):
+    for pattern in (JOURNALS, JUNIT, DNS, DNS_OF_SHARDS, HOSTS, *OTHER_REPORTS):
         for path in sorted(out.glob(pattern)):
             if path.name not in gate.files:
                 raise RunError(f"{path} came after the verdict: remove it, or judge the run again")
@@ -212,8 +215,7 @@ def _evidence_digests(run: RunFolder) -> dict[str, str]:
     """SHA-256 of everything the judgement rests on."""
     digests = {path.name: _digest(path) for path in (*run.journals(), *sorted(run.path.glob(HOSTS)))}
     digests.update({name: _digest(run.path / name) for name in _inputs(run.header)})
-    if os.path.lexists(run.dns_path):
-        digests[DNS] = _digest(run.dns_path)
+    digests.update({path.name: _digest(path) for path in run.dns_paths()})
     if digests[RUN] != run.header_sha256:
         raise RunError(f"{run.path / RUN} was changed since it was read: open the run again")
     return digests

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import shutil
 from pathlib import Path
 
@@ -102,7 +101,7 @@ def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str,
         inputs=named,
     )
     made = create_run(out, anew, profile.raw, anchors.pem, crls_pem, inputs)
-    files = [*run.journals(), *([run.dns_path] if os.path.lexists(run.dns_path) else [])]
+    files = [*run.journals(), *run.dns_paths()]
     try:
         for path in files:
             shutil.copyfile(path, out / path.name, follow_symlinks=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from ..probe.model import Observation, Target
@@ -60,6 +60,7 @@ def judge(
     partial: bool = False,
     problems: Sequence[str] = (),
     expected: Mapping[str, Sequence[str]] | None = None,
+    owed: Mapping[str, Collection[Target]] | None = None,
     dns: DnsSeen | None = None,
     crls: Crls = NO_CRLS,
     waivers: Waivers | None = None,
@@ -82,6 +83,7 @@ def judge(
     :param expected: vantage name -> the source addresses it was told to use (none: the kernel's choice). Each of these
         vantages owes observations of every target from each of them; what it owes and is not there is missing.
         ``None``: what is owed is read from the observations alone, so a vantage of which all is lost is not missed.
+    :param owed: vantage name -> the targets that it had to look at; ``None``: every one
     :param dns: what the DNS said; ``None``: it was not asked, and checks that a profile makes only then are left out
     :param crls: revocation lists that the user gave
     :param waivers: fails that were accepted; ``None``: none were given
@@ -95,7 +97,7 @@ def judge(
     if at.tzinfo is None:
         raise ValueError("the clock of a judgement needs a time zone")
     trust = Trust(anchors, at.astimezone(datetime.UTC), crls)
-    heap = sort_out(run_id, targets, observations, expected)
+    heap = sort_out(run_id, targets, observations, expected, owed)
     profile = profile.of_run(dns=dns is not None, inside=inside is not None)
     day = trust.at.date()
     resting = tuple(id_ for id_, rule in profile.checks.items() if not rule.holds_on(day))
