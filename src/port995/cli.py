@@ -13,12 +13,13 @@ import typer
 from .command.audit import audit
 from .command.baseline import baseline
 from .command.bundle import bundle, verify
+from .command.checks import checks
 from .command.clients import clients
 from .command.compare import diff, history
 from .command.ending import show_tracebacks
 from .command.judge import judge
 from .command.lab import lab
-from .command.listing import checks, gate
+from .command.listing import gate
 from .command.merge import merge
 from .command.profiles import profiles
 from .command.scan import scan

@@ -29,6 +29,7 @@ LISTS = (".csv", ".tsv", ".xml", ".gz")
 
 @guarded
 def merge(
+    context: typer.Context,
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of the runs over the shards.")],
     population: Annotated[
         Path,
@@ -46,6 +47,7 @@ def merge(
     partial: Annotated[
         bool, typer.Option("--partial", help="Hosts that every shard left out do not make it incomplete.")
     ] = False,
+    checks_path: given.ChecksPath = None,
     fail_on: given.FailOn = Severity.LOW,
     gate_checks: given.GateChecks = "",
     min_coverage: given.MinCoverage = 100.0,
@@ -60,6 +62,7 @@ def merge(
     seen counts, and it is an error where they say different things of what it is to be. Shards that were judged by
     different rules are refused.
     """
+    given.own_checks(context, checks_path)
     wanted = given.chosen_formats(formats)
     rules = given.rules_of(fail_on, gate_checks, min_coverage, max_waived, max_age)
     expected = _expected(population, intent)

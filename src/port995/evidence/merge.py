@@ -22,8 +22,21 @@ from ..probe.model import Target
 from ..probe.version import __version__
 from ..report.run_header import RunHeader, Shard, VantagePlan, header_to_json
 from .conclude import read_gate
+from .given_files import NAMES
 from .origin import origin
-from .run_folder import ANCHORS, CRLS, GATE, PROFILE, RunError, RunFolder, create_run, open_run, read_bytes, run_error
+from .run_folder import (
+    ANCHORS,
+    CRLS,
+    GATE,
+    HOSTS,
+    PROFILE,
+    RunError,
+    RunFolder,
+    create_run,
+    open_run,
+    read_bytes,
+    run_error,
+)
 
 MAX_SHARDS = 1000
 
@@ -124,6 +137,8 @@ def merge(
         inputs=first.inputs,
         inventory=first.inventory,
         origin=origin(),
+        scope=first.scope,
+        inside=first.inside,
         vantage_hosts=tuple(dict.fromkeys(name for part in parts for name in part.run.header.vantage_hosts)),
         shards=tuple(shards),
     )
@@ -190,8 +205,9 @@ def _require_same_rules(parts: Sequence[_Part]) -> None:
                 ("revocation lists (--crl)", one.crls_sha256, two.crls_sha256),
                 (
                     "files of policy",
-                    {name: given.sha256 for name, given in one.inputs.items()},
-                    {name: given.sha256 for name, given in two.inputs.items()},
+                    # What names of a list led to may differ from hour to hour; each shard has all that the whole lacks.
+                    {name: given.sha256 for name, given in one.inputs.items() if name != NAMES},
+                    {name: given.sha256 for name, given in two.inputs.items() if name != NAMES},
                 ),
             )
             if mine != theirs
@@ -201,6 +217,11 @@ def _require_same_rules(parts: Sequence[_Part]) -> None:
                 f"{other.run.path} was not judged by the same as {first.run.path}: {', '.join(differ)}. Judge both by"
                 " the same first, each in a folder of its own (port995 judge RUN --profile P --ca-file F --out NEW),"
                 " and merge those"
+            )
+        if one.inside != two.inside:
+            raise MergeError(
+                f"{other.run.path} and {first.run.path}: hosts were looked at from inside in one of them only: run the"
+                " other again with the same"
             )
         if one.dns != two.dns:
             raise MergeError(
@@ -228,6 +249,9 @@ def _population(
     plan: list[HostPlan] = []
     targets: list[Target] = []
     notes = [note for part in parts for note in part.notes]
+    twice = len(_looked_inside_twice(parts))
+    if twice:
+        notes.append(f"{twice} hosts were looked at from inside in several shards: none of these looks counts")
     met: set[str] = set()
     missing = 0
     for one in population:
@@ -291,6 +315,7 @@ def _reconciled(
 
 def _take_over(parts: Iterable[_Part], made: RunFolder) -> None:
     """Copy what each vantage wrote, byte for byte. What is not there is missed by its name when the run is judged."""
+    doubtful = _looked_inside_twice(parts)
     for part in parts:
         copies: dict[Path, Path] = {
             part.run.journal_path(one.name): made.journal_path(f"{part.number}/{one.name}")
@@ -298,6 +323,7 @@ def _take_over(parts: Iterable[_Part], made: RunFolder) -> None:
         }
         if part.run.header.dns is not None:
             copies[part.run.dns_path] = made.path / f"dns-{part.number}.jsonl"
+        copies.update({path: made.path / path.name for path in part.run.path.glob(HOSTS) if path.name not in doubtful})
         for source, copy in copies.items():
             if not source.is_file() or source.is_symlink():
                 continue
@@ -305,6 +331,15 @@ def _take_over(parts: Iterable[_Part], made: RunFolder) -> None:
                 shutil.copyfile(source, copy, follow_symlinks=False)
             except OSError as error:
                 raise run_error(copy, error) from error
+
+
+def _looked_inside_twice(parts: Iterable[_Part]) -> set[str]:
+    """Files of hosts that several shards looked at from inside: looks of two times are no evidence of one state."""
+    times: dict[str, int] = {}
+    for part in parts:
+        for path in part.run.path.glob(HOSTS):
+            times[path.name] = times.get(path.name, 0) + 1
+    return {name for name, count in times.items() if count > 1}
 
 
 def _same(run: RunFolder, name: str, sha256: str) -> bytes:

@@ -15,6 +15,8 @@ from typing import TypeVar
 
 from ..probe.model import Observation, Target
 from .ahead import Ahead, ordered
+from .attestations import FAMILY as ATTESTATIONS_FAMILY
+from .attestations import Attestations, apply_attestations
 from .baseline import Baseline, apply_baseline
 from .certificate import one_line, timestamp
 from .check import Check, Scope
@@ -41,7 +43,7 @@ S = TypeVar("S")
 DROWN = "POP3S-FLT-003"
 """The check that wants to know of every endpoint whether it speaks SSL 2.0."""
 
-ABOUT_POLICY = (WAIVERS_FAMILY, "POP3S-BASE-")
+ABOUT_POLICY = (WAIVERS_FAMILY, "POP3S-BASE-", ATTESTATIONS_FAMILY)
 """Checks of what the user gave: they are made last, and nothing is waived of them."""
 
 ASSESSED = "POP3S-COV-000"
@@ -67,6 +69,7 @@ def judge(
     baseline: Baseline | None = None,
     population: Population | None = None,
     inside: InsideSeen | None = None,
+    attestations: Attestations | None = None,
     ahead_days: int = 0,
 ) -> Judgement:
     """Judge one run.
@@ -91,6 +94,7 @@ def judge(
     :param population: a list of hosts that the inventory is held against; ``None``: none was given
     :param inside: what the hosts show from inside; ``None``: nobody looked there, and checks that a profile makes only
         then are left out
+    :param attestations: what people say of controls that no probe sees; their controls are among `all_checks` by then
     :param ahead_days: how far to look ahead for what will not pass any more; 0: not at all
     :raises ValueError: ``at`` is naive
     """
@@ -173,6 +177,9 @@ def judge(
     if baseline is not None:
         results, compared = apply_baseline(baseline, dispositions, results, trust.at)
         fleet = dataclasses.replace(fleet, baseline=compared)
+    if attestations is not None:
+        results, attested = apply_attestations(attestations, plan, results, _addresses(endpoints), trust.at)
+        fleet = dataclasses.replace(fleet, attestations=attested)
     results += _judge_fleet(checks, profile, fleet, about_policy=True)
     statuses: dict[str, list[Status]] = {host.name: [] for host in plan}
     for result in results:
