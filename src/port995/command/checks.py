@@ -10,8 +10,8 @@ import typer
 
 from ..evidence.own_files import read_own
 from ..policy.model import Exit
-from ..policy.own_checks_kit import CASES, Tried, template, try_out
 from ..policy.own_checks import load_own
+from ..policy.own_checks_kit import CASES, Tried, template, try_out
 from ..policy.registry import SelectionError, all_checks, select
 from ..policy.strict_yaml import YamlError
 from ..report.escape import visible
@@ -28,8 +28,8 @@ def checks(
         Optional[list[str]],
         typer.Argument(
             metavar="[EXPRESSION | new NAME | test FILE...]",
-            help="Ids, globs, categories, joined by and, or, not; none: a list of all. Or a check of your own: a file to"
-            " begin with, or the test of one.",
+            help="Ids, globs, categories, joined by and, or, not; none: a list of all. Or a check of your own: a file"
+            " to begin with, or the test of one.",
         ),
     ] = None,
     checks_path: given.ChecksPath = None,

@@ -93,8 +93,8 @@ def judge(
 ) -> int:
     """Judge a finished run again, or the XML that Nmap wrote; nothing is sent.
 
-    With other rules (profile, checks, CAs, CRLs, waivers, baseline, attestations) a run is judged in a new folder, and the old one
-    stays as it is. What was not asked then is not tested now.
+    With other rules (profile, checks, CAs, CRLs, waivers, baseline, attestations) a run is judged in a new folder, and
+    the old one stays as it is. What was not asked then is not tested now.
 
     What an Nmap file can't prove is not tested: its scripts show what is there, never that something is not.
     """

@@ -21,8 +21,8 @@ from ..policy.baseline import BaselineError
 from ..policy.crl import CrlError, load_crls
 from ..policy.model import HostPlan
 from ..policy.offers import compile_offers
-from ..policy.profile import Profile, ProfileError, load_profile
 from ..policy.own_checks import OwnFile
+from ..policy.profile import Profile, ProfileError, load_profile
 from ..policy.registry import ALWAYS, WITH_INPUT, SelectionError, added_checks, adding, all_checks, select
 from ..policy.scope_file import ScopeError, require_now, require_sources
 from ..policy.strict_yaml import YamlError

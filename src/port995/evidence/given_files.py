@@ -25,8 +25,8 @@ from ..policy.waivers import Waivers, addresses_of, refuse_broad
 from ..probe.codec import CodecError, decode, to_json
 from ..probe.model import Target
 from ..probe.scope import Scope
-from .population_file import MAX_POPULATION, PopulationError, kind_of, look_up_names, read_population
 from .own_files import input_names
+from .population_file import MAX_POPULATION, PopulationError, kind_of, look_up_names, read_population
 from .protected_policy import PolicySource
 from .run_folder import RunError, RunFolder
 

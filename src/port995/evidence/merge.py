@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several runs as one: the shards of a fleet, each looked at by another job or from another place, under one population.
+"""Several runs as one: the shards of a fleet, each looked at by another job or from elsewhere, under one population.
 
 The population is what the user says it is, and not the sum of what came: hosts of a shard that is missing are owed and
 not seen, so they are unreachable. Journals are taken over byte for byte; what a shard's vantages had to look at stands

@@ -87,8 +87,8 @@ def own_files_of(run: RunFolder) -> tuple[OwnFile, ...]:
         file = OwnFile(run.header.inputs[name].source, run.input(name) or b"")
         if file.sha256 not in _named.get():
             raise RunError(
-                f"{run.path / name}: the run has checks of its own (from {file.source}), a program that judging it would"
-                " run: read it, and if you want that, name it or its original with --checks-path (checks_path)"
+                f"{run.path / name}: the run has checks of its own (from {file.source}), a program that judging it"
+                " would run: read it, and if you want that, name it or its original with --checks-path (checks_path)"
             )
         found.append(file)
     return tuple(found)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Attestations: what no probe can see, said by a person, for a time. Schema: ``report/schema/attestations-1.json``.
 
-The file names controls that a person has to look at, and who looked. A control, attested or not, is ``manual`` and stays
-it: that somebody says so is no evidence that it is so. What an attestation that is in force does is that the gate does
-not wait for a person any more; one that has ended, or is not there, stops it.
+The file names controls that a person has to look at, and who looked. A control, attested or not, is ``manual`` and
+stays it: that somebody says so is no evidence that it is so. What an attestation that is in force does is that the gate
+does not wait for a person any more; one that has ended, or is not there, stops it.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 """Checks that users bring: Python files that import ``port995_checks``, whatever this package itself is called (it has
 one name in the wheel and another in an Ansible collection).
 
-A file that can't be read as checks is a problem of the run, never a check less: whoever wrote it believes that it looks.
-A check of such a file that raises, or answers with anything but findings, is an error of that result.
+A file that can't be read as checks is a problem of the run, never a check less: who wrote it believes that it looks. A
+check of such a file that raises, or answers with anything but findings, is an error of that result.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _fault(check: Check) -> str:
 
 def _guarded(check: Check, source: str) -> Check:
     """The same check, of which every answer is held against what an answer may be."""
-    changes = {
+    changes: dict[str, Any] = {
         name: _guard(action, check.id, source)
         for name in ("on_endpoint", "on_host", "on_fleet")
         if (action := getattr(check, name)) is not None

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Start and test of a check of one's own: a file to begin with, and services to ask it about. The services are written
-down here, not contacted; what matters most are those of which nothing is known: a check that passes them passes silence.
+down here, not contacted; what matters most are those of which nothing is known: a check that passes them passes
+silence.
 """
 
 from __future__ import annotations
@@ -120,7 +121,8 @@ def template(name: str) -> str:
         raise ValueError(f"{name!a:.60} is no name for a check: up to three words of letters and digits, joined by -")
     words = re.split("[-_]", name)
     return _TEMPLATE.format(
-        id=f"X-{'-'.join(word.upper() for word in words)}-001", title=f"{' '.join(words).capitalize()} is as it should be",
+        id=f"X-{'-'.join(word.upper() for word in words)}-001",
+        title=f"{' '.join(words).capitalize()} is as it should be",
         function="_".join(word.lower() for word in words),
     )  # fmt: skip
 
