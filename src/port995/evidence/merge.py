@@ -287,6 +287,8 @@ def _reconciled(
         return found[0][1]
     told = [(part.label, host) for part, host in looked]
     faults = list(dict.fromkeys([*problems, *(fault for _label, host in told for fault in host.problems)]))
+    if len({host.count for _label, host in told}) > 1:
+        faults.append("shards stand for different numbers of addresses by this name: search the range in one of them")
     intents = {host.intent: label for label, host in reversed(told)}
     if wanted is not None and wanted.declares and wanted.plan.intent is not None:
         intents.setdefault(wanted.plan.intent, "the population")
