@@ -17,6 +17,7 @@ from port995.dns.journal import LookupWriter
 from port995.dns.model import DNS_SCHEMA, DnsPlan, Lookup
 from port995.evidence.bundle import make_bundle
 from port995.evidence.conclude import Conclusion, conclude, read_gate
+from port995.evidence.host_files import read_hosts, write_failure
 from port995.evidence.judge_anew import OtherRules, judge_anew
 from port995.evidence.merge import Expected, MergeError, merge
 from port995.evidence.run_folder import RunError, RunFolder, VantagePlan, open_run
@@ -343,6 +344,25 @@ def test_the_command_merges_under_a_list_and_ends_with_the_gate(tmp_path: Path) 
     assert code == 3 and "inventory 2 = assessed 1 + unreachable 1 + excluded 0" in said, said
     assert run("what\nx\n", "c", one)[0] == 2
     assert run("name\none.example\n", "d", one, one)[0] == 2
+
+
+def inside(run: RunFolder, host: str) -> None:
+    write_failure(run.path, run.header.run_id, host, "failed", "no such program")
+
+
+def test_what_hosts_showed_from_inside_is_taken_over_and_of_two_looks_none(tmp_path: Path) -> None:
+    one = shard(tmp_path / "1", 1, HOSTS, inside=True)
+    two = shard(tmp_path / "2", 2, HOSTS[:1], inside=True)
+    for run, host in ((one, HOSTS[0]), (one, HOSTS[1]), (two, HOSTS[0])):
+        inside(run, host)
+        conclude(run, at=NOW)
+    run = merge([one.path, two.path], expected(*HOSTS), "hosts.ini", tmp_path / "m")
+    found, problems = read_hosts(run)
+    assert list(found) == [HOSTS[1]] and not problems
+    assert any("from inside in several shards" in note for note in run.header.notes)
+    three = shard(tmp_path / "3", 3, HOSTS[:1])
+    with pytest.raises(MergeError, match="from inside in one of them only"):
+        merge([one.path, three.path], expected(*HOSTS), "hosts.ini", tmp_path / "n")
 
 
 def test_the_header_of_shards_that_do_not_fit_is_refused(tmp_path: Path) -> None:
