@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from port995.cli import app
+from port995.policy.model import HostPlan, Intent
 from port995.policy.own_checks import OFFERED, OwnChecks, OwnFile, load_own
 from port995.policy.own_checks_kit import CASES, cases, template, try_out
 from port995.policy.registry import adding, all_checks, select
 
-from .seen import BASELINE, companion, judged, result_of, session
+from .seen import BASELINE, companion, judged, result_of, session, target
 
 TEXT = template("greeting")
 
@@ -88,8 +90,6 @@ def test_what_can_not_be_a_check_is_named_with_its_file(text: str, words: str) -
     assert not loaded.checks
     (problem,) = loaded.problems
     assert "own1.py" in problem
-    import re
-
     assert re.search(words, problem), problem
 
 
@@ -131,20 +131,16 @@ def test_a_generator_of_findings_is_an_answer() -> None:
 
 
 def test_it_is_asked_about_each_endpoint_and_no_twin_speaks_for_another() -> None:
-    count = TEXT.replace("def greeting", "asked = []\n\n\ndef greeting").replace("@endpoint_check(", "asked = []\n\n\n@endpoint_check(", 1)
-    text = count.replace("    endpoint = subject.endpoint\n", "    asked.append(subject.plan.name)\n    endpoint = subject.endpoint\n").replace("asked = []\n\n\ndef", "def")
-    loaded = own(text)
+    loaded = own(TEXT.replace('"the greeting names no program {where}"', 'f"seen of {subject.plan.name}"').replace(
+        'ff"', 'f"'))  # fmt: skip
     assert not loaded.problems, loaded.problems
-    from port995.policy.model import HostPlan, Intent
-
-    from .seen import target
-
     aims = [target((f"mx{n}",), f"192.0.2.{n}") for n in (1, 2, 3)]
     plan = [HostPlan(f"mx{n}", Intent.SERVE) for n in (1, 2, 3)]
     with adding(loaded.checks):
         judgement = judged([part for aim in aims for part in (session(aim), companion(aim))], plan=plan, targets=aims,
                            profile=BASELINE.with_checks(["X-GREETING-001"]))  # fmt: skip
-    assert {r.host for r in judgement.results if r.check_id == "X-GREETING-001"} == {"mx1", "mx2", "mx3"}
+    told = {r.host: r.message for r in judgement.results if r.check_id == "X-GREETING-001"}
+    assert told == {f"mx{n}": f"seen of mx{n}" for n in (1, 2, 3)}
     assert result_of(judgement, "POP3S-TLS-001", "mx1").status.value == "pass"
 
 
