@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,12 @@ try:
         places,
         shown_path,
     )
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.own_files import (
+        OwnFileError,
+        read_own,
+        using,
+    )
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.run_folder import RunFolder
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.inventory import (
         merge_targets,
         plan_host,
@@ -52,7 +58,7 @@ try:
         CredentialsError,
         logins_of,
     )
-    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.model import Target
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.model import Question, Target
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.probe.options import DEPTHS
 except (ImportError, SyntaxError) as error:  # An older Python; `require_python` says so.
     IMPORT_ERROR: Exception | None = error
@@ -130,6 +136,8 @@ class ActionModule(ActionBase):
                 "crls": {"type": "list", "elements": "path", "default": []},
                 "waivers": {"type": "path"},
                 "baseline": {"type": "path"},
+                "checks_path": {"type": "list", "elements": "path", "default": []},
+                "attestations": {"type": "path"},
                 "population": {"type": "path"},
                 "resolve_timeout": {"type": "float", "default": 5.0},
                 "scope": {"type": "path"},
@@ -196,15 +204,17 @@ class ActionModule(ActionBase):
             population_seconds=given["resolve_timeout"],
             scope=permitted,
             inside=given["inside"],
+            attestations=Path(given["attestations"]) if given["attestations"] else None,
         )
         try:
-            questions = questions_of(
-                request.profile, request.checks, given["depth"], dns=dns is not None, crls=bool(request.crl_files),
-                inside=request.inside,
-            )  # fmt: skip
-            run = begin(request, population, merged, notes)
-        except (*RequestError, LibraryMissing) as problem:
+            own = read_own(map(Path, given["checks_path"]))
+        except OwnFileError as problem:
             raise AnsibleActionFail(f"Nothing was probed: {problem}") from problem
+        with using(own) as loaded:
+            for words in loaded.problems:
+                self._display.warning(words)
+            request = dataclasses.replace(request, own=own)
+            questions, run = self._begun(request, given["depth"], population, merged, notes)
         for note in notes:
             self._display.warning(note)
         out = run.path.absolute()
@@ -248,6 +258,22 @@ class ActionModule(ActionBase):
                 "Nothing was probed: with `serial` the fleet would be audited once for every batch. Take it out of this"
                 " play; audit_concurrency sets how many endpoints are looked at together."
             )
+
+    def _begun(
+        self, request: RunRequest, depth: str, plan: Sequence[HostPlan], targets: Sequence[Target], notes: Sequence[str]
+    ) -> tuple[tuple[Question, ...], RunFolder]:
+        """What to ask, and the run.
+
+        :raises AnsibleActionFail: the request can't be met
+        """
+        try:
+            questions = questions_of(
+                request.profile, request.checks, depth, dns=request.dns is not None, crls=bool(request.crl_files),
+                inside=request.inside,
+            )  # fmt: skip
+            return questions, begin(request, plan, targets, notes)
+        except (*RequestError, LibraryMissing) as problem:
+            raise AnsibleActionFail(f"Nothing was probed: {problem}") from problem
 
     def _places(self, task_vars: Mapping[str, Any], given: list[dict[str, Any]]) -> tuple[Place, ...]:
         """Who looks: the vantages that were given, and the members of the group, whatever --limit says.

@@ -16,6 +16,11 @@ from ansible_collections.port995.pop3s.plugins.plugin_utils._controller import r
 
 try:
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.conclude import conclude
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.own_files import (
+        OwnFileError,
+        read_own,
+        using,
+    )
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.run_folder import (
         RunError,
         open_run,
@@ -54,6 +59,7 @@ class ActionModule(ActionBase):
                 "min_coverage": {"type": "float", "default": 100.0},
                 "max_waived": {"type": "int"},
                 "max_age": {"type": "float"},
+                "checks_path": {"type": "list", "elements": "path", "default": []},
                 "formats": {"type": "list", "elements": "str", "default": []},
                 "fail_on_gate": {"type": "bool", "default": True},
                 "show": {"type": "bool", "default": True},
@@ -68,8 +74,9 @@ class ActionModule(ActionBase):
         result.update(changed=False, out=str(out))
         try:
             run = open_run(out)
-            conclusion = conclude(run, rules=rules, formats=formats)
-        except (RunError, LibraryMissing) as problem:
+            with using(read_own(map(Path, given["checks_path"]))):
+                conclusion = conclude(run, rules=rules, formats=formats)
+        except (RunError, OwnFileError, LibraryMissing) as problem:
             result.update(failed=True, msg=f"Nothing can be vouched for (exit {int(Exit.CANNOT_VOUCH)}): {problem}")
             return result
         judgement, gate = conclusion.judgement, conclusion.gate

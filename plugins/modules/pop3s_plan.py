@@ -43,6 +43,18 @@ options:
     description:
       - File of known fails on the controller, made by C(port995 baseline). Only what is new fails the gate.
     type: path
+  checks_path:
+    description:
+      - Files with checks of your own in Python, or folders of them, on the controller. They are run there, and kept
+        with the run. M(port995.pop3s.pop3s_report) has to be given the same.
+    type: list
+    elements: path
+    default: []
+  attestations:
+    description:
+      - File on the controller that says what people have to look at, and who did, YAML. A control that nobody attests
+        at that time keeps the gate from passing.
+    type: path
   crls:
     description:
       - Files with revocation lists of CAs, PEM or DER, on the controller. With any the run checks revocation, whatever

@@ -42,6 +42,13 @@ options:
   max_age:
     description: Most hours that the oldest observation may be old. Any age when it is absent.
     type: float
+  checks_path:
+    description:
+      - The files of checks that M(port995.pop3s.pop3s_plan) was given. Checks in the run folder are programs, and
+        are run only where a file of the same content is named here.
+    type: list
+    elements: path
+    default: []
   formats:
     description:
       - What to write beside JSON and JUnit, V(sarif), V(sarif-github), V(oscal), V(csv), V(prometheus), V(markdown),

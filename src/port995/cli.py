@@ -13,12 +13,14 @@ import typer
 from .command.audit import audit
 from .command.baseline import baseline
 from .command.bundle import bundle, verify
+from .command.checks import checks
 from .command.clients import clients
 from .command.compare import diff, history
 from .command.ending import show_tracebacks
 from .command.judge import judge
 from .command.lab import lab
-from .command.listing import checks, gate
+from .command.listing import gate
+from .command.merge import merge
 from .command.profiles import profiles
 from .command.scan import scan
 from .probe.version import __version__
@@ -31,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (audit, scan, judge, gate, baseline, diff, history, bundle, verify, checks, profiles, clients):
+for command in (audit, scan, judge, gate, baseline, diff, history, merge, bundle, verify, checks, profiles, clients):
     app.command()(command)
 app.command(context_settings={"allow_interspersed_args": False})(lab)
 

@@ -132,6 +132,8 @@ def audit(
     waivers: given.Waivers = None,
     baseline: given.Baseline = None,
     population: given.Population = None,
+    checks_path: given.ChecksPath = None,
+    attestations: given.Attestations = None,
     fail_on: given.FailOn = Severity.LOW,
     gate_checks: given.GateChecks = "",
     min_coverage: given.MinCoverage = 100.0,
@@ -184,6 +186,7 @@ def audit(
         stop(Exit.USAGE, f"--side is one of {', '.join(SIDES)}, not {side!a}")
     try:
         policy = policy_source(policy_ref)
+        own = given.own_checks(context, checks_path, policy)
         loaded = protected_profile(profile, policy, require_profile_sha256)
         questions = questions_of(loaded, checks, depth, dns=dns, crls=bool(crl))
     except RequestError as error:
@@ -255,6 +258,7 @@ def audit(
     request = RunRequest(
         out, profile, checks, ca_file, (VantagePlan(VANTAGE, side, options.source_addresses),), tuple(sys.argv[1:]),
         partial, deadline, dns_plan, tuple(crl or ()), waivers=waivers, baseline=baseline,
+        attestations=attestations, own=own,
         inventory=shown_path(inventory) if inventory is not None else "", vantage_hosts=vantage_hosts,
         population=population, population_seconds=resolve_timeout, scope=permitted,
         loaded=loaded, policy=policy,

@@ -18,6 +18,7 @@ from ..evidence.sshsig import SignatureError, load_private_key, read_signers
 from ..evidence.verify import verify_bundle
 from ..policy.model import Exit
 from ..report.escape import visible
+from . import options as given
 from .ending import guarded, say, stop
 
 PASSPHRASE = "PORT995_SIGN_PASSPHRASE"  # noqa: S105 - the name of a variable
@@ -85,6 +86,7 @@ def bundled(run: Path, out: Path, key: Ed25519PrivateKey | None, *, quiet: bool 
 
 @guarded
 def verify(
+    context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a bundle.")],
     signers: Annotated[
         Optional[Path],
@@ -93,6 +95,7 @@ def verify(
     record: Annotated[
         Optional[str], typer.Option("--record", metavar="TEXT", help="Write this into the log beside the bundle.")
     ] = None,
+    checks_path: given.ChecksPath = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> int:
     """Check a bundle, offline: its files, its signature, and its judgement, which is made again.
@@ -106,6 +109,7 @@ def verify(
         stop(Exit.USAGE, f"{signers}: can't be read ({error.strerror or error})")
     except SignatureError as error:
         stop(Exit.USAGE, str(error))
+    given.own_checks(context, checks_path)
     try:
         found = verify_bundle(path, known)
         if found.sound and record:

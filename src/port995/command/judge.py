@@ -15,6 +15,7 @@ from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin
 from ..evidence.conclude import Conclusion, conclude
 from ..evidence.judge_anew import OtherRules, judge_anew
 from ..evidence.nmap_evidence import NmapEvidence, read_evidence
+from ..evidence.own_files import has_own
 from ..evidence.protected_policy import PolicySource, policy_source, protected_profile, require_sha256
 from ..evidence.run_folder import RUN, RunError, RunFolder, open_run
 from ..nmap.read_xml import NmapXmlError
@@ -59,6 +60,8 @@ def judge(
     waivers: given.Waivers = None,
     baseline: given.Baseline = None,
     population: given.Population = None,
+    checks_path: given.ChecksPath = None,
+    attestations: given.Attestations = None,
     partial: Annotated[
         bool,
         typer.Option("--partial", help="Checks left out do not make it incomplete.", rich_help_panel="Judging"),
@@ -90,20 +93,29 @@ def judge(
 ) -> int:
     """Judge a finished run again, or the XML that Nmap wrote; nothing is sent.
 
-    With other rules (profile, checks, CAs, CRLs, waivers, baseline) a run is judged in a new folder, and the old one
-    stays as it is. What was not asked then is not tested now.
+    With other rules (profile, checks, CAs, CRLs, waivers, baseline, attestations) a run is judged in a new folder, and
+    the old one stays as it is. What was not asked then is not tested now.
 
     What an Nmap file can't prove is not tested: its scripts show what is there, never that something is not.
     """
     moment = moment_of(at)
     wanted = given.chosen_formats(formats)
-    rules = given.rules_of(fail_on, gate_checks, min_coverage, max_waived, max_age)
-    others = OtherRules(profile, checks, ca_file, tuple(crl) if crl else None, waivers, baseline, population, partial)
     try:
         policy = policy_source(policy_ref)
+        own = given.own_checks(context, checks_path, policy)
+    except RequestError as error:
+        stop(Exit.USAGE, str(error))
+    rules = given.rules_of(fail_on, gate_checks, min_coverage, max_waived, max_age)
+    others = OtherRules(
+        profile, checks, ca_file, tuple(crl) if crl else None, waivers, baseline, population, attestations,
+        partial=partial,
+    )  # fmt: skip
+    try:
         if len(sources) == 1 and (sources[0] / RUN).exists():
             _refuse_options_of_files(context)
             run = open_run(sources[0])
+            if own and not has_own(run, own):
+                others = dataclasses.replace(others, own=own)
             if others != OtherRules():
                 if out is None:
                     stop(Exit.USAGE, "with other rules the run is judged in a new folder: name it with --out")
@@ -122,6 +134,7 @@ def judge(
             run = _begin(evidence, RunRequest(
                 out, profile or "baseline", checks or "", ca_file, (VantagePlan(VANTAGE),), tuple(sys.argv[1:]),
                 partial, crl_files=tuple(crl or ()), waivers=waivers, baseline=baseline, population=population,
+                attestations=attestations, own=own,
                 loaded=protected_profile(profile or "baseline", policy, require_profile_sha256), policy=policy,
             ))  # fmt: skip
         conclusion = conclude(run, at=moment, rules=rules, formats=wanted)

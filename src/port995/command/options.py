@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -13,13 +14,19 @@ import typer
 from ..dns.model import DnsPlan
 from ..dns.resolvers import ResolverError, plan_of
 from ..evidence.given_files import GivenScope, load_scope
+from ..evidence.own_files import read_own, using
+from ..evidence.protected_policy import PolicySource
 from ..nmap.target_syntax import MAX_FILE_OCTETS, MAX_TARGETS, TargetSpace, TargetSyntaxError, TypedTarget, read_list
 from ..policy.gate import GateRules
 from ..policy.inventory import plan_host
 from ..policy.model import Exit, HostPlan, Intent, Severity
+from ..policy.own_checks import OwnFile
+from ..policy.profile_rules import ProfileError
 from ..policy.scope_file import ScopeError
+from ..policy.strict_yaml import YamlError
 from ..probe.model import Target
 from ..probe.options import OptionsError, ScanOptions
+from ..report.escape import visible
 from ..report.formats import ALL, FormatError, all_formats, formats_of
 from ..report.told import Format
 from .ending import stop
@@ -244,6 +251,19 @@ Waivers = Annotated[
     Optional[Path],
     typer.Option("--waivers", help="Accepted fails (YAML): reason, approver, end.", rich_help_panel=JUDGING),
 ]
+ChecksPath = Annotated[
+    Optional[list[Path]],
+    typer.Option(
+        "--checks-path", help="Checks of your own: a Python file, or a folder of them; repeatable. They are run.",
+        rich_help_panel="Judging",
+    ),
+]  # fmt: skip
+Attestations = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--attestations", help="What people have to look at, and who did (YAML).", rich_help_panel="Judging"
+    ),
+]  # fmt: skip
 Baseline = Annotated[
     Optional[Path],
     typer.Option(
@@ -297,6 +317,20 @@ def rules_of(
     except ValueError as error:
         stop(Exit.USAGE, str(error))
     return rules
+
+
+def own_checks(
+    context: typer.Context, paths: list[Path] | None, policy: PolicySource | None = None
+) -> tuple[OwnFile, ...]:
+    """Read and load checks of the user's own, for as long as the command runs; ends with exit code 2 where a file can't
+    be read. What is wrong in one is told here, and is an error of the run."""
+    try:
+        files = read_own(paths or (), policy)
+    except (YamlError, ProfileError) as error:
+        stop(Exit.USAGE, str(error))
+    for problem in context.with_resource(using(files)).problems:
+        print(f"port995: {visible(problem, 400)}", file=sys.stderr)
+    return files
 
 
 def typed_targets(

@@ -21,8 +21,9 @@ from ..policy.baseline import BaselineError
 from ..policy.crl import CrlError, load_crls
 from ..policy.model import HostPlan
 from ..policy.offers import compile_offers
+from ..policy.own_checks import OwnFile
 from ..policy.profile import Profile, ProfileError, load_profile
-from ..policy.registry import ALWAYS, WITH_INPUT, SelectionError, all_checks, select
+from ..policy.registry import ALWAYS, WITH_INPUT, SelectionError, added_checks, adding, all_checks, select
 from ..policy.scope_file import ScopeError, require_now, require_sources
 from ..policy.strict_yaml import YamlError
 from ..policy.trust import TrustError, load_anchors
@@ -30,7 +31,7 @@ from ..probe.model import Question, Target
 from ..probe.options import ASKING
 from ..probe.version import __version__
 from ..report.run_header import InputFile, RunHeader, VantagePlan
-from .given_files import GivenFile, GivenScope, read_given, read_list
+from .given_files import GivenFile, GivenScope, controls_in, read_given, read_list
 from .origin import origin
 from .population_file import PopulationError
 from .protected_policy import PolicySource
@@ -83,6 +84,12 @@ class RunRequest:
     baseline: Path | None = None
     """File of fails that are known; ``None``: every fail counts."""
 
+    attestations: Path | None = None
+    """File of what people attest; ``None``: they attest nothing."""
+
+    own: tuple[OwnFile, ...] = ()
+    """Files of checks of the user's own; `own_files.using` made them known before."""
+
     inventory: str = ""
     """The inventory file, for reports; empty: targets were typed."""
 
@@ -127,7 +134,12 @@ def begin(
     :raises RunError: a folder that can't be written, or holds another run
     """
     targets, plan = tuple(targets), tuple(plan)
-    given = [*request.inputs, *read_given(request.waivers, request.baseline, plan, targets, request.policy)]
+    given = [
+        *request.inputs,
+        *read_given(
+            request.waivers, request.baseline, plan, targets, request.policy, request.attestations, request.own
+        ),
+    ]
     if request.scope is not None:
         require_now(request.scope.scope, time.time())
         for vantage in request.vantages:
@@ -135,13 +147,13 @@ def begin(
         given.append(request.scope.file)
     if request.population is not None:
         given += read_list(request.population, plan, targets, request.population_seconds)
-    names = [one.name for one in given]
-    profile = chosen(
-        request.loaded or load_profile(request.profile), request.checks, dns=request.dns is not None,
-        crls=bool(request.crl_files), inputs=names, inside=request.inside,
-    )  # fmt: skip
-    profile.on(datetime.datetime.now(datetime.UTC).date())
-    _require_something(profile, targets)
+    with adding((*added_checks(), *controls_in(given))):
+        profile = chosen(
+            request.loaded or load_profile(request.profile), request.checks, dns=request.dns is not None,
+            crls=bool(request.crl_files), inputs=[one.name for one in given], inside=request.inside,
+        )  # fmt: skip
+        profile.on(datetime.datetime.now(datetime.UTC).date())
+        _require_something(profile, targets)
     anchors = load_anchors(request.ca_file)
     crls = load_crls(request.crl_files)
     started = datetime.datetime.now(datetime.UTC)
@@ -195,7 +207,7 @@ def _require_something(profile: Profile, targets: Sequence[Target]) -> None:
 def chosen(
     profile: Profile, checks: str, *, dns: bool, crls: bool, inputs: Collection[str] = (), inside: bool = False
 ) -> Profile:
-    """What a run makes of a profile.
+    """What a run makes of a profile. Checks that the user brought are in it, whatever the profile.
 
     :param checks: expression that chooses among its checks; empty: all of them
     :param dns: the run asks the DNS
@@ -206,7 +218,8 @@ def chosen(
     """
     profile = profile.with_crls() if crls else profile
     added = [id_ for name in inputs for id_ in WITH_INPUT.get(name, ())]
-    profile = profile.with_checks(added) if added else profile
+    own = [check.id for check in added_checks()]
+    profile = profile.with_checks([*added, *own]) if added or own else profile
     mine = profile.of_run(dns=dns, inside=inside)
     if not checks:
         return mine

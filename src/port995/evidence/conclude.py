@@ -10,11 +10,11 @@ import dataclasses
 import datetime
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..policy.ahead import DAYS
+from ..policy.attestations import Attestations
 from ..policy.crl import NO_CRLS, CrlError, Crls, read_crls
 from ..policy.dns_view import DnsSeen
 from ..policy.gate import DEFAULT_RULES, GateRules
@@ -22,8 +22,9 @@ from ..policy.gate import gate as gate_of
 from ..policy.inside_view import InsideSeen
 from ..policy.judge import judge
 from ..policy.model import GateVerdict, Judgement
+from ..policy.own_checks import load_own
 from ..policy.profile import Profile, ProfileError, read_profile
-from ..policy.registry import SelectionError
+from ..policy.registry import SelectionError, adding
 from ..policy.trust import Anchors, TrustError, read_anchors
 from ..probe.journal import sha256_of
 from ..probe.model import Observation
@@ -35,12 +36,14 @@ from ..report.run_header import RunHeader
 from ..report.told import Format, Told
 from .atomic_write import sync_folder, write_atomically
 from .begin import chosen
-from .given_files import SCOPE, baseline_of, population_of, waivers_of
+from .given_files import SCOPE, attestations_of, baseline_of, population_of, waivers_of
 from .host_files import read_hosts
+from .own_files import own_files_of
 from .run_folder import (
     ANCHORS,
     CRLS,
     DNS,
+    DNS_OF_SHARDS,
     GATE,
     HOSTS,
     JOURNALS,
@@ -79,19 +82,35 @@ def conclude(
     :param rules: what the gate stops at
     :param formats: what else to write
     :raises RunError: the folder's profile, anchors, CRLs or header are not those of the run, a journal is still being
-        written, or a report can't be written; there is no ``gate.json`` then
+        written, or a report can't be written; there is no ``gate.json`` then. Or it has checks of a user's own
+        that were not named: everything stays as it is
     :raises LibraryMissing: a library that judging or writing needs is not installed; there is no ``gate.json`` then
     """
-    folder, header = run.path, run.header
-    _remove_reports(folder)
+    own = load_own(own_files_of(run))
+    _remove_reports(run.path)
     # Whole seconds, as reports write it: judged again at what they say, it is judged at the same moment.
     at = (at if at is not None else datetime.datetime.now(datetime.UTC)).replace(microsecond=0)
+    with adding(own.checks):
+        attestations = attestations_of(run)
+        with adding((*own.checks, *(attestations.checks() if attestations is not None else ()))):
+            return _conclude(run, at, rules, formats, own.problems, attestations)
+
+
+def _conclude(
+    run: RunFolder, at: datetime.datetime, rules: GateRules, formats: Sequence[Format], faults: Sequence[str],
+    attestations: Attestations | None,
+) -> Conclusion:
+    """`conclude`, where all checks are known.
+
+    :param faults: what is wrong with checks of the user's own
+    """
+    folder, header = run.path, run.header
     profile, anchors = _profile(run, at), _anchors(run)
     digests = _evidence_digests(run)
     observations, problems = run.observations()
     lookups, more = run.lookups()
     hosts, of_hosts = read_hosts(run)
-    problems += more + of_hosts
+    problems += [*more, *of_hosts, *faults]
     problems += _breaches(run, observations)
     if _evidence_digests(run) != digests:
         raise RunError(f"{folder}: a journal was written to while it was read: wait for the probe to end, then judge")
@@ -106,6 +125,9 @@ def conclude(
         partial=header.partial,
         problems=problems,
         expected={vantage.name: vantage.sources for vantage in header.vantages} or None,
+        owed={
+            name: [header.targets[place] for place in shard.owes] for shard in header.shards for name in shard.vantages
+        } if header.shards else None,
         dns=DnsSeen(header.dns, tuple(lookups)) if header.dns is not None else None,
         crls=_crls(run),
         ahead_days=DAYS,
@@ -113,6 +135,7 @@ def conclude(
         baseline=baseline_of(run),
         population=population_of(run),
         inside=InsideSeen(hosts) if header.inside else None,
+        attestations=attestations,
     )
     activity = activity_of(header.run_id, observations)
     verdict = gate_of(judgement, rules, oldest=activity.first)
@@ -148,7 +171,7 @@ def read_gate(out: Path) -> GateVerdict:
             raise RunError(f"{out / GATE} does not vouch for {name}: judge the run again")
     if not any(Path(name).match(JUNIT) for name in gate.files):
         raise RunError(f"{out / GATE} vouches for no JUnit report: judge the run again")
-    for pattern in (JOURNALS, JUNIT, DNS, HOSTS, *OTHER_REPORTS):
+    for pattern in (JOURNALS, JUNIT, DNS, DNS_OF_SHARDS, HOSTS, *OTHER_REPORTS):
         for path in sorted(out.glob(pattern)):
             if path.name not in gate.files:
                 raise RunError(f"{path} came after the verdict: remove it, or judge the run again")
@@ -212,8 +235,7 @@ def _evidence_digests(run: RunFolder) -> dict[str, str]:
     """SHA-256 of everything the judgement rests on."""
     digests = {path.name: _digest(path) for path in (*run.journals(), *sorted(run.path.glob(HOSTS)))}
     digests.update({name: _digest(run.path / name) for name in _inputs(run.header)})
-    if os.path.lexists(run.dns_path):
-        digests[DNS] = _digest(run.dns_path)
+    digests.update({path.name: _digest(path) for path in run.dns_paths()})
     if digests[RUN] != run.header_sha256:
         raise RunError(f"{run.path / RUN} was changed since it was read: open the run again")
     return digests

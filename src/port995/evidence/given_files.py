@@ -7,12 +7,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ..policy.attestation_file import read_attestations
+from ..policy.attestations import Attestations
 from ..policy.baseline import MAX_FILE as MAX_BASELINE
 from ..policy.baseline import Baseline, BaselineError, read_baseline
+from ..policy.check import Check
 from ..policy.model import HostPlan
+from ..policy.own_checks import OwnFile
 from ..policy.population import NOT_LOOKED_UP, ListedName, Population, known_of, unknown_names
 from ..policy.scope_file import ScopeError, read_scope, require_now
 from ..policy.strict_yaml import MAX_FILE, YamlError
@@ -21,11 +25,12 @@ from ..policy.waivers import Waivers, addresses_of, refuse_broad
 from ..probe.codec import CodecError, decode, to_json
 from ..probe.model import Target
 from ..probe.scope import Scope
+from .own_files import input_names
 from .population_file import MAX_POPULATION, PopulationError, kind_of, look_up_names, read_population
 from .protected_policy import PolicySource
 from .run_folder import RunError, RunFolder
 
-WAIVERS, BASELINE, SCOPE = "waivers.yml", "baseline.json", "scope.yml"
+WAIVERS, BASELINE, SCOPE, ATTESTATIONS = "waivers.yml", "baseline.json", "scope.yml", "attestations.yml"
 POPULATIONS = ("population.csv", "population.xml", "population.gz")
 NAMES = "population-names.json"
 NAMES_SCHEMA = "port995/names/1"
@@ -47,12 +52,13 @@ class GivenFile:
 
 def read_given(
     waivers: Path | None, baseline: Path | None, plan: Sequence[HostPlan], targets: Sequence[Target],
-    policy: PolicySource | None = None,
+    policy: PolicySource | None = None, attestations: Path | None = None, own: Sequence[OwnFile] = (),
 ) -> Iterator[GivenFile]:
     """Read and check what was given.
 
     :param policy: where it has to come from; ``None``: the file system
-    :raises YamlError: waivers, or a file, that can't be read or used; names it, and the line
+    :param own: files of checks, which were read before: what other files name may be theirs
+    :raises YamlError: waivers, attestations, or a file, that can't be read or used; names it, and the line
     :raises BaselineError: a baseline that can't be used
     """
     if waivers is not None:
@@ -63,6 +69,12 @@ def read_given(
         data = _read(baseline, "baseline", MAX_BASELINE, policy)
         read_baseline(data, str(baseline))
         yield GivenFile(BASELINE, str(baseline), data)
+    if attestations is not None:
+        data = _read(attestations, "attestations", MAX_FILE, policy)
+        read_attestations(data, str(attestations))
+        yield GivenFile(ATTESTATIONS, str(attestations), data)
+    for name, one in zip(input_names(own), own, strict=True):
+        yield GivenFile(name, one.source, one.data)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,6 +169,27 @@ def baseline_of(run: RunFolder) -> Baseline | None:
         return read_baseline(data, str(run.path / BASELINE), run.header.inputs[BASELINE].sha256)
     except BaselineError as error:
         raise RunError(f"the baseline of the run can't be used: {error}") from error
+
+
+def attestations_of(run: RunFolder) -> Attestations | None:
+    """The attestations of a run; ``None``: it was given none.
+
+    :raises RunError: they are not those that it was given, or can't be used
+    """
+    data = run.input(ATTESTATIONS)
+    if data is None:
+        return None
+    try:
+        return read_attestations(data, str(run.path / ATTESTATIONS))
+    except YamlError as error:
+        raise RunError(f"the attestations of the run can't be used: {error}") from error
+
+
+def controls_in(given: Iterable[GivenFile]) -> tuple[Check, ...]:
+    """What people have to look at, of files that were read by `read_given`."""
+    return tuple(
+        check for one in given if one.name == ATTESTATIONS for check in read_attestations(one.data, one.source).checks()
+    )
 
 
 def _read(path: Path, what: str, limit: int, policy: PolicySource | None) -> bytes:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from ..probe.codec import CodecError
@@ -81,6 +82,7 @@ def read_hosts(run: RunFolder) -> tuple[dict[str, HostObservation], list[str]]:
             return {}, [f"{paths[0].name} does not belong to this run: it looks at no host from inside; remove it"]
         return {}, []
     wanted = {host_path(run.path, plan.name): plan.name for plan in run.header.plan if plan.name}
+    runs = {shard.run_id for shard in run.header.shards} or {run.header.run_id}
     found: dict[str, HostObservation] = {}
     problems = []
     for path in paths:
@@ -89,18 +91,18 @@ def read_hosts(run: RunFolder) -> tuple[dict[str, HostObservation], list[str]]:
             problems.append(f"{path.name} is of no host of this run: remove it")
             continue
         try:
-            found[name] = _read(path, run.header.run_id, name)
+            found[name] = _read(path, runs, name)
         except (CodecError, OSError) as error:
             problems.append(f"{path.name}: {error}: what {name!a} showed from inside is lost, run the audit again")
     return found, problems
 
 
-def _read(path: Path, run_id: str, name: str) -> HostObservation:
+def _read(path: Path, runs: Collection[str], name: str) -> HostObservation:
     require_plain(path)
     with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         seen = read_line(lines.readline(MAX_LINE + 1))
         if lines.read(1):
             raise CodecError("it holds more than one line")
-    if seen.run_id != run_id or seen.host != name:
+    if seen.run_id not in runs or seen.host != name:
         raise CodecError("it is of another host or of another run")
     return seen

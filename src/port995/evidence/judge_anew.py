@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import shutil
 from pathlib import Path
 
 from ..policy.crl import load_crls
+from ..policy.own_checks import OwnFile, load_own
 from ..policy.profile import Profile, load_profile, read_profile
+from ..policy.registry import added_checks, adding
 from ..policy.trust import load_anchors, read_anchors
 from ..report.run_header import InputFile
 from .begin import chosen
-from .given_files import POPULATIONS, read_given, read_list
+from .given_files import POPULATIONS, GivenFile, controls_in, read_given, read_list
+from .own_files import is_own, own_files_of
 from .protected_policy import PolicySource
-from .run_folder import ANCHORS, CRLS, PROFILE, RunError, RunFolder, create_run, read_bytes, run_error
+from .run_folder import ANCHORS, CRLS, HOSTS, PROFILE, RunError, RunFolder, create_run, read_bytes, run_error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +36,10 @@ class OtherRules:
     waivers: Path | None = None
     baseline: Path | None = None
     population: Path | None = None
+    attestations: Path | None = None
+    own: tuple[OwnFile, ...] | None = None
+    """Files of checks, instead of those of the run; `own_files.using` made them known before."""
+
     partial: bool = False
     """Checks that are left out do not make it incomplete."""
 
@@ -52,6 +58,12 @@ def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str,
     :raises RequestError: as `begin.begin`
     :raises RunError: the old folder is not as it was written, or the new one can't be made
     """
+    own = rules.own if rules.own is not None else own_files_of(run)
+    with adding(load_own(own).checks):
+        return _judge_anew(run, out, rules, command)
+
+
+def _judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str, ...]) -> RunFolder:
     header = run.header
     if rules.loaded is not None:
         profile = rules.loaded
@@ -69,9 +81,12 @@ def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str,
     if rules.crl_files is not None:
         crls = load_crls(rules.crl_files)
         crls_pem, sources, crls_sha256 = crls.pem, crls.sources, crls.sha256
-    inputs = {name: run.input(name) or b"" for name in header.inputs}
-    named = dict(header.inputs)
-    given = list(read_given(rules.waivers, rules.baseline, header.plan, header.targets, rules.policy))
+    kept = [name for name in header.inputs if rules.own is None or not is_own(name)]
+    inputs = {name: run.input(name) or b"" for name in kept}
+    named = {name: header.inputs[name] for name in kept}
+    given = list(read_given(
+        rules.waivers, rules.baseline, header.plan, header.targets, rules.policy, rules.attestations, rules.own or ()
+    ))  # fmt: skip
     if rules.population is not None:
         for name in POPULATIONS:
             inputs.pop(name, None)
@@ -81,9 +96,12 @@ def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str,
         inputs[one.name] = one.data
         named[one.name] = InputFile(one.source, hashlib.sha256(one.data).hexdigest())
     checks = header.checks if rules.checks is None else rules.checks
-    chosen(
-        profile, checks, dns=header.dns is not None, crls=bool(crls_sha256), inputs=tuple(named), inside=header.inside
-    )
+    every = [GivenFile(name, named[name].source, data) for name, data in inputs.items()]
+    with adding((*added_checks(), *controls_in(every))):
+        chosen(
+            profile, checks, dns=header.dns is not None, crls=bool(crls_sha256), inputs=tuple(named),
+            inside=header.inside,
+        )  # fmt: skip
     note = f"judged by other rules: observed by the run whose run.json has SHA-256 {run.header_sha256}"
     told = rules.policy.notes if rules.policy is not None else ()
     notes = (*(one for one in header.notes if not one.startswith("judged by other rules")), note, *told)
@@ -102,7 +120,7 @@ def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str,
         inputs=named,
     )
     made = create_run(out, anew, profile.raw, anchors.pem, crls_pem, inputs)
-    files = [*run.journals(), *([run.dns_path] if os.path.lexists(run.dns_path) else [])]
+    files = [*run.journals(), *run.dns_paths(), *sorted(run.path.glob(HOSTS))]
     try:
         for path in files:
             shutil.copyfile(path, out / path.name, follow_symlinks=False)

@@ -14,24 +14,24 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..dns.journal import read_lookups
 from ..dns.model import Lookup
 from ..probe.journal import read_cut_journal
 from ..probe.model import Observation
-from ..report.run_header import HeaderError, RunHeader, VantagePlan, header_from_json, header_to_json
+from ..report.run_header import HeaderError, RunHeader, Shard, VantagePlan, header_from_json, header_to_json
 from .atomic_write import sync_folder, write_atomically
 
 __all__ = [
-    "RunError", "RunFolder", "RunHeader", "VantagePlan", "create_run", "open_run", "read_bytes", "require_plain",
-    "run_error",
+    "RunError", "RunFolder", "RunHeader", "Shard", "VantagePlan", "create_run", "open_run", "read_bytes",
+    "require_plain", "run_error",
 ]  # fmt: skip
 
 RUN, PROFILE, ANCHORS, CRLS = "run.json", "profile.yml", "anchors.pem", "crls.pem"
 REPORT, GATE = "report.json", "gate.json"
-DNS = "dns.jsonl"
+DNS, DNS_OF_SHARDS = "dns.jsonl", "dns-[0-9]*.jsonl"
 JOURNALS, JUNIT = "journal-*.jsonl", "TEST-*.xml"
 OTHER_REPORTS = (
     "port995*.sarif", "assessment-results.json", "certificates.csv", "protocols.csv", "port995.prom", "summary.md",
@@ -80,7 +80,7 @@ class RunFolder:
             be read costs the rest of its journal, and is told
         """
         found: list[Observation] = []
-        problems = []
+        problems = [f"shard {shard.source}: {words}" for shard in self.header.shards for words in shard.problems]
         for path in self.journals():
             try:
                 observations, problem = read_cut_journal(str(path))
@@ -127,13 +127,22 @@ class RunFolder:
             return [], ["no vantage of the run writes there: remove it; nothing of it is used"]
         own: list[Observation] = []
         foreign: dict[str, int] = {}
+        shard = next((one for one in self.header.shards if vantage.name in one.vantages), None)
+        name = vantage.name if shard is None else shard.vantages[vantage.name]
         for seen in observations:
-            if seen.vantage.name != vantage.name:
-                words = f"of {seen.vantage.name[:80]!a}, and not of its vantage {vantage.name[:80]!a}"
+            if seen.vantage.name != name:
+                words = f"of {seen.vantage.name[:80]!a}, and not of its vantage {name[:80]!a}"
             elif seen.vantage.side != vantage.side:
                 words = f"from {seen.vantage.side[:80]!a}, and {vantage.name[:80]!a} is {vantage.side}"
-            else:
+            elif shard is None:
                 own.append(seen)
+                continue
+            elif seen.run_id != shard.run_id:
+                words = f"of another run ({seen.run_id[:40]!a}), and not of shard {shard.source[:80]!a}"
+            else:
+                # Told apart here by the shard: each "controller" may be another machine, and each owes for itself.
+                named = dataclasses.replace(seen.vantage, name=vantage.name)
+                own.append(dataclasses.replace(seen, run_id=self.header.run_id, vantage=named))
                 continue
             foreign[words] = foreign.get(words, 0) + 1
         return own, [
@@ -146,22 +155,62 @@ class RunFolder:
         """Where the lookups belong, in a run that asks the DNS."""
         return self.path / DNS
 
+    def dns_paths(self) -> list[Path]:
+        """Every file of lookups in the folder."""
+        return [path for path in (self.dns_path, *sorted(self.path.glob(DNS_OF_SHARDS))) if os.path.lexists(path)]
+
     def lookups(self) -> tuple[list[Lookup], list[str]]:
         """Read the lookups.
 
-        :returns: all that can be read, and what is wrong with the file, in words
+        :returns: all that can be read, and what is wrong with the files, in words
         """
+        told = "no shard of the run asked it" if self.header.dns is not None else "the run asks nobody"
+        wanted = {shard.dns for shard in self.header.shards} - {""} if self.header.shards else {DNS}
+        wanted = wanted if self.header.dns is not None else set()
+        problems = [
+            f"{path.name} does not belong to this run: {told}, and there is a file of DNS lookups: remove it"
+            for path in self.dns_paths() if path.name not in wanted
+        ]  # fmt: skip
         if self.header.dns is None:
-            told = "it asks nobody, and there is a file of DNS lookups: remove it"
-            return [], [f"{DNS} does not belong to this run: {told}"] if os.path.lexists(self.dns_path) else []
-        require_plain(self.dns_path)
-        try:
-            found, problem = read_lookups(self.dns_path)
-        except FileNotFoundError:
-            return [], [f"{DNS} is missing: the DNS was not asked, or its answers were lost; run the audit again"]
-        except OSError as error:
-            return [], [f"{DNS} can't be read ({error.strerror or error}): restore it, or run the audit again"]
-        return found, [f"{problem}: what stands behind it is lost, run the audit again"] if problem else []
+            return [], problems
+        if not self.header.shards:
+            found, more = _lookups(self.dns_path)
+            return found, [*problems, *more]
+        every: list[Lookup] = []
+        for shard in self.header.shards:
+            if not shard.dns:
+                continue
+            found, more = _lookups(self.path / shard.dns)
+            problems += more
+            mine = [one for one in found if one.run_id == shard.run_id]
+            if len(mine) < len(found):
+                problems.append(f"{shard.dns}: {len(found) - len(mine)} lookups are of another run: they are not used")
+            every += [dataclasses.replace(one, run_id=self.header.run_id) for one in mine]
+        return _same_once(every), problems
+
+
+def _lookups(path: Path) -> tuple[list[Lookup], list[str]]:
+    require_plain(path)
+    name = path.name
+    try:
+        found, problem = read_lookups(path)
+    except FileNotFoundError:
+        return [], [f"{name} is missing: the DNS was not asked, or its answers were lost; run the audit again"]
+    except OSError as error:
+        return [], [f"{name} can't be read ({error.strerror or error}): restore it, or run the audit again"]
+    return found, [f"{problem}: what stands behind it is lost, run the audit again"] if problem else []
+
+
+def _same_once(lookups: Iterable[Lookup]) -> list[Lookup]:
+    """Lookups of several shards that say the same, once. Those that differ stay: the question is then an open one."""
+    found: dict[Lookup, Lookup] = {}
+    for one in lookups:
+        said = dataclasses.replace(
+            one, purpose="", ttl=0, messages=0, started="", seconds=0.0, addresses=tuple(sorted(one.addresses)),
+            srv=tuple(sorted(one.srv, key=repr)), tlsa=tuple(sorted(one.tlsa, key=repr)),
+        )  # fmt: skip
+        found.setdefault(said, one)
+    return list(found.values())
 
 
 def safe_name(name: str) -> str:
@@ -304,7 +353,8 @@ def _earlier_run(out: Path) -> str:
     """The first file of an earlier run in a folder; empty: there is none."""
     names = (RUN, GATE, REPORT, PROFILE, ANCHORS, CRLS, DNS)
     found = [name for name in names if os.path.lexists(out / name)]
-    found += [path.name for pattern in (JOURNALS, JUNIT, HOSTS, *OTHER_REPORTS) for path in sorted(out.glob(pattern))]
+    patterns = (JOURNALS, DNS_OF_SHARDS, JUNIT, HOSTS, *OTHER_REPORTS)
+    found += [path.name for pattern in patterns for path in sorted(out.glob(pattern))]
     return found[0] if found else ""
 
 

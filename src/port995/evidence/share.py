@@ -29,7 +29,7 @@ POLICIES = (NAMES, TEXTS, ORIGIN)
 KEPT = (PROFILE,)
 """Files that hold nothing of hosts."""
 
-TEXT_FIELDS = ("message", "expected", "observed", "evidence", "facts", "waiver")
+TEXT_FIELDS = ("message", "expected", "observed", "evidence", "facts", "waiver", "attested")
 
 
 def share(bundle: Path, out: Path, key: Ed25519PrivateKey | None, policies: Iterable[str]) -> int:

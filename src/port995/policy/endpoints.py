@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ..probe.model import OBSERVATION_SCHEMA, Observation, Target
 from ..probe.ranges import count_of
@@ -43,17 +43,26 @@ class Heap:
     mistrust: tuple[str, ...] = ()
     """Vantages whose probe saw not one fault of its self-test."""
 
+    owed: Mapping[str, frozenset[Target]] | None = None
+    """Vantage -> services that it had to look at; ``None``: each of them at all."""
+
+    def owes(self, vantage: str, service: Target) -> bool:
+        """Whether a vantage had to look at a service."""
+        return self.owed is None or service in self.owed.get(vantage, frozenset())
+
 
 def sort_out(
     run_id: str,
     targets: Sequence[Target],
     observations: Iterable[Observation],
     expected: Mapping[str, Sequence[str]] | None = None,
+    owed: Mapping[str, Collection[Target]] | None = None,
 ) -> Heap:
     """Sort the observations by service; keep out those that can't be vouched for, and note why.
 
     :param expected: vantage name -> the source addresses it was told to use (none: the kernel's choice); every one
         of these vantages must have looked at every target. ``None``: each target needs any vantage.
+    :param owed: vantage name -> the targets that it had to look at, where that is not every one
     """
     planned = {service_of(target) for target in targets}
     by_service: dict[Target, list[Observation]] = {service: [] for service in planned}
@@ -82,6 +91,7 @@ def sort_out(
             f"the probe of vantage {quoted(name)} saw not one fault of its self-test: what it misses proves nothing"
             for name in sorted(blind)
         ),
+        None if owed is None else {name: frozenset(map(service_of, mine)) for name, mine in owed.items()},
     )
 
 
@@ -163,7 +173,8 @@ def _ordered(observations: Iterable[Observation]) -> tuple[Observation, ...]:
 def _endpoints_of_target(host: HostPlan, target: Target, heap: Heap) -> list[Endpoint]:
     service = service_of(target)
     seen = heap.by_service.get(service, ())
-    names = sorted({observation.vantage.name for observation in seen} | set(heap.expected or ()))
+    looking = {name for name in heap.expected or () if heap.owes(name, service)}
+    names = sorted({observation.vantage.name for observation in seen} | looking)
     parts: list[Endpoint] = []
     if not names:
         return [

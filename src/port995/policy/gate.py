@@ -70,7 +70,7 @@ def gate(judgement: Judgement, rules: GateRules = DEFAULT_RULES, *, oldest: str 
     | a fail that counts (severity, check; not waived, not known to the baseline), or too many waived results | 1 |
     | a host not assessed beyond the least coverage, excluded in a run that was not to be partial, without a result; a
       check deselected in one that was not; an empty population; an open question (error, unreachable, not tested,
-      manual) of a host that was assessed or of the fleet; evidence that is too old | 3 |
+      manual that nobody attests) of a host that was assessed or of the fleet; evidence that is too old | 3 |
     | else | 0 |
 
     :param rules: what to stop at
@@ -97,6 +97,8 @@ def gate(judgement: Judgement, rules: GateRules = DEFAULT_RULES, *, oldest: str 
             heavy = SEVERITIES.index(result.severity) <= SEVERITIES.index(rules.fail_on)
             if heavy and (counted is None or result.check_id in counted) and result.baseline != KNOWN:
                 fails.append(reason_of(result))
+        elif result.attested and result.status is Status.MANUAL:
+            continue
         elif result.status in OPEN_QUESTIONS and result.host not in excluded and result.host not in tolerated:
             questions.append(reason_of(result))
     if rules.max_waived is not None and waived > rules.max_waived:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from ..probe.model import Observation, Target
 from .ahead import Ahead, ordered
+from .attestations import FAMILY as ATTESTATIONS_FAMILY
+from .attestations import Attestations, apply_attestations
 from .baseline import Baseline, apply_baseline
 from .certificate import one_line, timestamp
 from .check import Check, Scope
@@ -41,7 +43,7 @@ S = TypeVar("S")
 DROWN = "POP3S-FLT-003"
 """The check that wants to know of every endpoint whether it speaks SSL 2.0."""
 
-ABOUT_POLICY = (WAIVERS_FAMILY, "POP3S-BASE-")
+ABOUT_POLICY = (WAIVERS_FAMILY, "POP3S-BASE-", ATTESTATIONS_FAMILY)
 """Checks of what the user gave: they are made last, and nothing is waived of them."""
 
 ASSESSED = "POP3S-COV-000"
@@ -60,12 +62,14 @@ def judge(
     partial: bool = False,
     problems: Sequence[str] = (),
     expected: Mapping[str, Sequence[str]] | None = None,
+    owed: Mapping[str, Collection[Target]] | None = None,
     dns: DnsSeen | None = None,
     crls: Crls = NO_CRLS,
     waivers: Waivers | None = None,
     baseline: Baseline | None = None,
     population: Population | None = None,
     inside: InsideSeen | None = None,
+    attestations: Attestations | None = None,
     ahead_days: int = 0,
 ) -> Judgement:
     """Judge one run.
@@ -82,6 +86,7 @@ def judge(
     :param expected: vantage name -> the source addresses it was told to use (none: the kernel's choice). Each of these
         vantages owes observations of every target from each of them; what it owes and is not there is missing.
         ``None``: what is owed is read from the observations alone, so a vantage of which all is lost is not missed.
+    :param owed: vantage name -> the targets that it had to look at; ``None``: every one
     :param dns: what the DNS said; ``None``: it was not asked, and checks that a profile makes only then are left out
     :param crls: revocation lists that the user gave
     :param waivers: fails that were accepted; ``None``: none were given
@@ -89,13 +94,14 @@ def judge(
     :param population: a list of hosts that the inventory is held against; ``None``: none was given
     :param inside: what the hosts show from inside; ``None``: nobody looked there, and checks that a profile makes only
         then are left out
+    :param attestations: what people say of controls that no probe sees; their controls are among `all_checks` by then
     :param ahead_days: how far to look ahead for what will not pass any more; 0: not at all
     :raises ValueError: ``at`` is naive
     """
     if at.tzinfo is None:
         raise ValueError("the clock of a judgement needs a time zone")
     trust = Trust(anchors, at.astimezone(datetime.UTC), crls)
-    heap = sort_out(run_id, targets, observations, expected)
+    heap = sort_out(run_id, targets, observations, expected, owed)
     profile = profile.of_run(dns=dns is not None, inside=inside is not None)
     day = trust.at.date()
     resting = tuple(id_ for id_, rule in profile.checks.items() if not rule.holds_on(day))
@@ -171,6 +177,9 @@ def judge(
     if baseline is not None:
         results, compared = apply_baseline(baseline, dispositions, results, trust.at)
         fleet = dataclasses.replace(fleet, baseline=compared)
+    if attestations is not None:
+        results, attested = apply_attestations(attestations, plan, results, _addresses(endpoints), trust.at)
+        fleet = dataclasses.replace(fleet, attestations=attested)
     results += _judge_fleet(checks, profile, fleet, about_policy=True)
     statuses: dict[str, list[Status]] = {host.name: [] for host in plan}
     for result in results:

@@ -145,6 +145,9 @@ class Result:
     baseline: str = ""
     """Of a fail in a run with a baseline: ``known``, ``flapping`` or ``new``."""
 
+    attested: str = ""
+    """Of a ``manual``: who says that it is so, and until when, while that holds; empty: nobody does."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Coverage:

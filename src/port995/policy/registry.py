@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import fnmatch
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from .check import CATEGORIES, Check
 from .checks import (
+    attestations,
     baseline,
     certificate,
     certificate_chain,
@@ -48,7 +51,7 @@ MODULES = (
     coverage, register, inventory, fleet, port, tls, versions, suites, groups, signatures, handshake, tolerance,
     sessions, server_name, nodes, cleartext, stls, certificate, certificate_key, certificate_public, revocation,
     certificate_chain, certificate_names, certificate_lifetime, pop3, pop3_extensions, sasl, login, dns, inside,
-    clients, waivers, baseline,
+    clients, waivers, baseline, attestations,
 )  # fmt: skip
 """The check files, in the order of a report: a file that is not listed here does not run."""
 
@@ -61,6 +64,7 @@ is held against would be believed in by its user."""
 
 INVENTORY_CHECKS = ("POP3S-INV-001", "POP3S-INV-002")
 WITH_INPUT = {
+    "attestations.yml": ("POP3S-ATT-001", "POP3S-ATT-002"),
     "baseline.json": ("POP3S-BASE-001", "POP3S-BASE-002"),
     "waivers.yml": (
         "POP3S-WVR-001", "POP3S-WVR-002", "POP3S-WVR-003", "POP3S-WVR-004", "POP3S-WVR-005", "POP3S-WVR-006",
@@ -78,8 +82,40 @@ class SelectionError(ValueError):
     """An expression that can't be read or chooses nothing; names the word."""
 
 
+_added: contextvars.ContextVar[tuple[Check, ...]] = contextvars.ContextVar("port995_added_checks", default=())
+
+
+@contextlib.contextmanager
+def adding(checks: Iterable[Check]) -> Iterator[None]:
+    """Within it there are these checks too: a user's own, and controls that people attest. None that came from another
+    user of this process: they replace what was added before."""
+    token = _added.set(tuple(checks))
+    try:
+        yield
+    finally:
+        _added.reset(token)
+
+
+def added_checks() -> tuple[Check, ...]:
+    """Those that are not the program's."""
+    return _added.get()
+
+
 def all_checks() -> dict[str, Check]:
-    """Every check by its id, in the order of a report.
+    """Every check by its id, in the order of a report; those that were added stand behind the program's.
+
+    :raises ValueError: two checks have the same id (a fault of the program)
+    """
+    checks = program_checks()
+    for check in _added.get():
+        if check.id in checks:
+            raise ValueError(f"two checks are called {check.id}")
+        checks[check.id] = check
+    return checks
+
+
+def program_checks() -> dict[str, Check]:
+    """Every check of the program by its id.
 
     :raises ValueError: two checks have the same id (a fault of the program)
     """

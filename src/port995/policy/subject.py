@@ -13,6 +13,7 @@ from .model import HostPlan, Status
 from .path import Trust
 
 if TYPE_CHECKING:
+    from .attestations import AttestationUse
     from .baseline import BaselineUse
     from .dns_view import DnsView
     from .inside_view import HostInside
@@ -176,6 +177,9 @@ class FleetSubject:
 
     population: Reconciled | None = None
     """A list of hosts against the inventory; ``None``: the run was given none."""
+
+    attestations: AttestationUse | None = None
+    """What became of the attestations; ``None``: none were given."""
 
 
 def _number(parameters: Mapping[str, object], name: str) -> float:

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 
 from .registry import all_checks
 from .strict_yaml import Document, Mapped, YamlError
-from .waivers import FAMILY, GROUP, NOT_WAIVABLE, Waiver, WaiverError, Waivers
+from .waivers import FAMILY, NOT_WAIVABLE, Waiver, WaiverError, Waivers, pattern_fault
 
 SCHEMA = "port995/waivers/1"
 _REQUIRED = ("id", "hosts", "checks", "reason", "ticket", "requested_by", "approved_by", "created", "expires")
@@ -55,7 +54,7 @@ def _waiver(document: Document, data: Mapped, where: str, known: Mapping[str, ob
             raise document.fault(place, f"{where}.checks: {check} can't be waived: it says whether the rest is known")
     hosts = document.texts(data["hosts"], f"{where}.hosts")
     for number, pattern in enumerate(hosts):
-        fault = _pattern_fault(pattern)
+        fault = pattern_fault(pattern)
         if fault:
             raise document.fault(data["hosts"][number], f"{where}.hosts: {pattern!a} {fault}")
     created = document.moment(data["created"], f"{where}.created")
@@ -82,14 +81,3 @@ def _waiver(document: Document, data: Mapped, where: str, known: Mapping[str, ob
         document.flag(data["allow_broad"], f"{where}.allow_broad") if "allow_broad" in data else False,
         data.line,
     )
-
-
-def _pattern_fault(pattern: str) -> str:
-    if pattern.startswith(GROUP):
-        return "" if pattern[len(GROUP) :].strip() else "names no group: write group:NAME"
-    if "/" in pattern:
-        try:
-            ipaddress.ip_network(pattern)
-        except ValueError as error:
-            return f"is no network: {error}"
-    return ""

@@ -154,7 +154,7 @@ def refuse_broad(
             if not is_wide(pattern):
                 continue
             everything = pattern in ("*", f"{GROUP}all") or (
-                len(plan) > 1 and all(_names(pattern, host, addresses.get(host.name, ())) for host in plan)
+                len(plan) > 1 and all(pattern_names(pattern, host, addresses.get(host.name, ())) for host in plan)
             )
             if everything or _is_whole_internet(pattern):
                 raise WaiverError(
@@ -162,7 +162,7 @@ def refuse_broad(
                     " say allow_broad: true"
                 )
         if len(plan) > 2 and all(
-            any(_names(pattern, host, addresses.get(host.name, ())) for pattern in waiver.hosts) for host in plan
+            any(pattern_names(pattern, host, addresses.get(host.name, ())) for pattern in waiver.hosts) for host in plan
         ):
             raise WaiverError(
                 f"{source}:{waiver.line}: waiver {waiver.id} is for the whole fleet (its patterns together): name"
@@ -196,7 +196,7 @@ def apply_waivers(
         waiver.id: frozenset(
             host.name
             for host in plan
-            if any(_names(pattern, host, addresses.get(host.name, ())) for pattern in waiver.hosts)
+            if any(pattern_names(pattern, host, addresses.get(host.name, ())) for pattern in waiver.hosts)
         )
         for waiver in waivers.entries
     }
@@ -259,7 +259,11 @@ def _is_for(waiver: Waiver, result: Result, hosts: frozenset[str]) -> bool:
     return any(_within(_address_of(result.endpoint), one) for one in networks)
 
 
-def _names(pattern: str, host: HostPlan, addresses: Iterable[str]) -> bool:
+def pattern_names(pattern: str, host: HostPlan, addresses: Iterable[str]) -> bool:
+    """Whether a pattern is for a host.
+
+    :param addresses: those of its endpoints
+    """
     if pattern.startswith(GROUP):
         group = pattern[len(GROUP) :].strip()
         return group == "all" or group in host.groups
@@ -290,3 +294,15 @@ def _within(address: str, network: str) -> bool:
 def _address_of(endpoint: str) -> str:
     place = endpoint.split("/", 1)[0]
     return place[1:].split("]", 1)[0] if place.startswith("[") else place.rsplit(":", 1)[0]
+
+
+def pattern_fault(pattern: str) -> str:
+    """What is wrong with a pattern for hosts; empty: nothing."""
+    if pattern.startswith(GROUP):
+        return "" if pattern[len(GROUP) :].strip() else "names no group: write group:NAME"
+    if "/" in pattern:
+        try:
+            ipaddress.ip_network(pattern)
+        except ValueError as error:
+            return f"is no network: {error}"
+    return ""

@@ -196,6 +196,7 @@ def _result(result: Result) -> dict[str, Any]:
         "references": list(result.references),
         **({"facts": list(result.facts)} if result.facts else {}),
         **({"waiver": result.waiver} if result.waiver else {}),
+        **({"attested": result.attested} if result.attested else {}),
         **({"baseline": result.baseline} if result.baseline else {}),
     }
 

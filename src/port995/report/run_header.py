@@ -19,7 +19,7 @@ T = TypeVar("T")
 RUN_SCHEMA = "port995/run/1"
 ADDED: dict[str, Any] = {
     "dns": None, "crl_sources": [], "crls_sha256": "", "inputs": {}, "inventory": "", "origin": {},
-    "vantage_hosts": [], "scope": None, "inside": False,
+    "vantage_hosts": [], "scope": None, "inside": False, "shards": [],
 }  # fmt: skip
 """Fields that older headers lack, and what their absence means."""
 HOST_ADDED: dict[str, Any] = {"domains": [], "groups": [], "place": "", "count": 1, "found_by": ""}
@@ -27,6 +27,8 @@ HOST_ADDED: dict[str, Any] = {"domains": [], "groups": [], "place": "", "count":
 
 INPUT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}\.[a-z]{2,5}")
 """Names of a run's further inputs: no folder, nothing hidden, the same on every file system."""
+
+SHARD_DNS = re.compile(r"dns-[1-9][0-9]{0,3}\.jsonl")
 
 
 POPULATION_NAME = re.compile(r"population\.[a-z]+")
@@ -61,6 +63,33 @@ class InputFile:
 
     sha256: str
     """Of its bytes, hex."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """A run whose journals were taken into this one, byte for byte; its vantages go by other names here."""
+
+    source: str
+    """Its folder, as the user named it."""
+
+    run_id: str
+    """What its journals call their run."""
+
+    header_sha256: str
+    """SHA-256 of its ``run.json``, hex."""
+
+    started: str
+    vantages: dict[str, str]
+    """Names of its vantages in this run -> their names in its journals."""
+
+    owes: tuple[int, ...]
+    """Places in this run's ``targets`` of those that its vantages had to look at."""
+
+    dns: str = ""
+    """File of its DNS lookups in this run's folder; empty: it asked nobody."""
+
+    problems: tuple[str, ...] = ()
+    """What was wrong with it when it was taken over; each is an error of the fleet."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +165,9 @@ class RunHeader:
     inside: bool = False
     """Whether every host that is not excluded owes a look from inside."""
 
+    shards: tuple[Shard, ...] = ()
+    """The runs that this one was made of; none: it looked by itself."""
+
     schema: str = RUN_SCHEMA
 
     @property
@@ -169,7 +201,7 @@ def header_to_json(header: RunHeader) -> dict[str, Any]:
             del ordered[optional]
     if not header.crls_sha256:
         del ordered["crl_sources"], ordered["crls_sha256"]
-    for key in ("inputs", "inventory", "origin", "vantage_hosts", "inside"):
+    for key in ("inputs", "inventory", "origin", "vantage_hosts", "inside", "shards"):
         if not ordered[key]:
             del ordered[key]
     listed: dict[str, Any] = _lists(ordered)
@@ -218,11 +250,13 @@ def header_from_json(data: object) -> RunHeader:
         crls_sha256=_text(fields["crls_sha256"], "crls_sha256"),
         origin=_texts_by_name(fields["origin"], "origin"),
         inventory=_text(fields["inventory"], "inventory"),
+        shards=tuple(_shard(item, f"shards[{n}]") for n, item in enumerate(_list(fields["shards"], "shards"))),
         inputs={name: _input(name, item) for name, item in _object(fields["inputs"], "inputs").items()},
         vantage_hosts=_texts(fields["vantage_hosts"], "vantage_hosts"),
         scope=_optional(Scope, fields["scope"], "scope"),
         inside=_flag(fields["inside"], "inside"),
     )
+    _require_shards_fit(header)
     names = [host.name for host in header.plan]
     if len(set(names)) != len(names):
         raise HeaderError("plan names a host twice")
@@ -296,6 +330,38 @@ def _vantage(data: object, where: str) -> VantagePlan:
         _text(fields["side"], f"{where}.side"),
         _texts(fields["sources"], f"{where}.sources"),
     )
+
+
+def _shard(data: object, where: str) -> Shard:
+    fields = _object(data, where)
+    _exactly(fields, {field.name for field in dataclasses.fields(Shard)}, where)
+    owes = _list(fields["owes"], f"{where}.owes")
+    if not all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in owes):
+        raise HeaderError(f"{where}.owes: places in the list of targets are expected")
+    dns = _text(fields["dns"], f"{where}.dns")
+    if dns and not SHARD_DNS.fullmatch(dns):
+        raise HeaderError(f"{where}.dns is {dns!a:.60}, dns-1.jsonl or the like is expected")
+    return Shard(
+        _text(fields["source"], f"{where}.source"),
+        _text(fields["run_id"], f"{where}.run_id"),
+        _text(fields["header_sha256"], f"{where}.header_sha256"),
+        _text(fields["started"], f"{where}.started"),
+        _texts_by_name(fields["vantages"], f"{where}.vantages"),
+        tuple(owes),
+        dns,
+        _texts(fields["problems"], f"{where}.problems"),
+    )
+
+
+def _require_shards_fit(header: RunHeader) -> None:
+    """Every vantage of a run that was made of others is one of theirs, and of one only."""
+    if not header.shards:
+        return
+    named = [name for shard in header.shards for name in shard.vantages]
+    if sorted(named) != sorted(vantage.name for vantage in header.vantages):
+        raise HeaderError("shards and vantages do not name the same")
+    if any(place >= len(header.targets) for shard in header.shards for place in shard.owes):
+        raise HeaderError("a shard owes a target that is not there")
 
 
 def _input(name: str, data: object) -> InputFile:

@@ -158,11 +158,12 @@ def _below(
 
 
 def _accepted(results: Sequence[Result]) -> list[str]:
-    """What fails and stops no gate: waived, and known to the baseline."""
+    """What stops no gate and does not pass: waived, known to the baseline, and what people attest."""
     lines = []
     for heading, chosen in (
         ("Waived:", [one for one in results if one.status is Status.WAIVED]),
         ("Known fails (baseline):", [one for one in results if one.baseline == KNOWN]),
+        ("Attested, and not seen by the probe:", [one for one in results if one.attested]),
     ):
         if chosen:
             lines += ["", heading, *(_finding(one) for one in chosen[:LISTED])]
@@ -175,7 +176,7 @@ def _unproven(results: Iterable[Result]) -> list[str]:
     """What is open, one line per endpoint and status: the checks, and why the first of them is."""
     groups: dict[tuple[str, str, Status], list[Result]] = {}
     for result in results:
-        if result.status in OPEN_QUESTIONS:
+        if result.status in OPEN_QUESTIONS and not result.attested:
             groups.setdefault((result.host or "fleet", result.endpoint or "", result.status), []).append(result)
     if not groups:
         return []
