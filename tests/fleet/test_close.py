@@ -299,5 +299,3 @@ def test_a_host_without_nft_is_refused_and_its_listener_goes_on(dovecot: Host, l
     assert refused.code == 2 and lab.outside.states(dovecot) == OPEN, refused.said
     alone = close(lab, tmp_path, dovecot, close_firewall=False)
     assert alone.code == 0 and lab.outside.states(dovecot) == {"ipv4": "closed", "ipv6": "closed"}, alone.said
-
-

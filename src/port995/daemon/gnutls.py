@@ -139,4 +139,3 @@ def _nothing_more(tls: TlsWanted, library: Library, priority: str) -> None:
             "tls: GnuTLS can't be told so: whoever turns on the suites that are allowed turns on %s too. Allow them, or"
             " leave out those that share their key exchange and cipher." % ", ".join(sorted(names))
         )
-

@@ -25,8 +25,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+from ..policy.libraries import ed25519
 from ..probe.journal import read_cut_journal
 from ..probe.model import Observation
 from .atomic_write import sync_folder, write_atomically
@@ -47,7 +46,7 @@ class BundleError(RunError):
 
 
 def make_bundle(
-    run_path: Path, out: Path, key: Ed25519PrivateKey | None, redaction: Mapping[str, Any] | None = None
+    run_path: Path, out: Path, key: ed25519.Ed25519PrivateKey | None, redaction: Mapping[str, Any] | None = None
 ) -> int:
     """Make a bundle of a finished run.
 
@@ -232,4 +231,3 @@ def custody_log(bundle: Path) -> Path:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-

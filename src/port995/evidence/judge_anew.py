@@ -135,5 +135,3 @@ def _same(run: RunFolder, name: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != wanted[name]:
         raise RunError(f"{run.path / name} is not the one of this run: restore it, or run the audit again")
     return data
-
-

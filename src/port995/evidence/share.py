@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+from ..policy.libraries import ed25519
 from .atomic_write import sync_folder, write_atomically
 from .bundle import BUNDLE, SIGNATURE, SUMS, BundleError, paths_in, record_custody, sums_of
 from .run_folder import PROFILE, REPORT, run_error
@@ -32,7 +31,7 @@ KEPT = (PROFILE,)
 TEXT_FIELDS = ("message", "expected", "observed", "evidence", "facts", "waiver", "attested")
 
 
-def share(bundle: Path, out: Path, key: Ed25519PrivateKey | None, policies: Iterable[str]) -> int:
+def share(bundle: Path, out: Path, key: ed25519.Ed25519PrivateKey | None, policies: Iterable[str]) -> int:
     """Make a copy of a bundle from which things are taken out.
 
     :param bundle: one that was verified

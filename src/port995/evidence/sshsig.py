@@ -16,9 +16,7 @@ import stat
 import struct
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from ..policy.libraries import ed25519, exceptions, serialization
 
 NAMESPACE = "port995"
 MAGIC, VERSION, HASH, KIND = b"SSHSIG", 1, b"sha512", b"ssh-ed25519"
@@ -36,7 +34,7 @@ class Signer:
     """A key that may sign, and whose it is."""
 
     name: str
-    key: Ed25519PublicKey = dataclasses.field(repr=False)
+    key: ed25519.Ed25519PublicKey = dataclasses.field(repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -45,7 +43,7 @@ class Signer:
         return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
-def load_private_key(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
+def load_private_key(path: Path, passphrase: bytes | None = None) -> ed25519.Ed25519PrivateKey:
     """Read a key that ``ssh-keygen -t ed25519`` made.
 
     :param passphrase: of the key; ``None``: it has none
@@ -67,16 +65,16 @@ def load_private_key(path: Path, passphrase: bytes | None = None) -> Ed25519Priv
         key = serialization.load_ssh_private_key(data, passphrase)
     except TypeError as error:
         raise SignatureError(f"{path}: give the passphrase in PORT995_SIGN_PASSPHRASE, or none ({error})") from error
-    except UnsupportedAlgorithm as error:
+    except exceptions.UnsupportedAlgorithm as error:
         raise SignatureError(f"{path}: a key with a passphrase needs the Python library bcrypt ({error})") from error
     except ValueError as error:
         raise SignatureError(f"{path}: is no OpenSSH private key, or the passphrase is wrong ({error})") from error
-    if not isinstance(key, Ed25519PrivateKey):
+    if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise SignatureError(f"{path}: is no Ed25519 key: make one by ssh-keygen -t ed25519")
     return key
 
 
-def sign(data: bytes, key: Ed25519PrivateKey, namespace: str = NAMESPACE) -> bytes:
+def sign(data: bytes, key: ed25519.Ed25519PrivateKey, namespace: str = NAMESPACE) -> bytes:
     """A detached signature, armoured. Ed25519 has no randomness: the same data and key give the same one."""
     signature = key.sign(_signed(data, namespace))
     body = MAGIC + struct.pack(">I", VERSION)
@@ -85,7 +83,7 @@ def sign(data: bytes, key: Ed25519PrivateKey, namespace: str = NAMESPACE) -> byt
     return _armour(body)
 
 
-def verify(data: bytes, armoured: bytes, namespace: str = NAMESPACE) -> Ed25519PublicKey:
+def verify(data: bytes, armoured: bytes, namespace: str = NAMESPACE) -> ed25519.Ed25519PublicKey:
     """Check a signature.
 
     :returns: the key that made it; whose that is, is for `find_signer`
@@ -112,7 +110,7 @@ def verify(data: bytes, armoured: bytes, namespace: str = NAMESPACE) -> Ed25519P
         raise SignatureError("it is no Ed25519 signature")
     try:
         key.verify(signature, _signed(data, namespace))
-    except InvalidSignature as error:
+    except exceptions.InvalidSignature as error:
         raise SignatureError("it was not made over these bytes, or not by its key") from error
     return key
 
@@ -138,7 +136,7 @@ def read_signers(data: bytes, source: str, namespace: str = NAMESPACE) -> tuple[
         else:
             name, words = words[0], words[1:]
             while words and not words[0].startswith(("ssh-", "ecdsa-", "sk-")):
-                option, _, value = words.pop(0).partition("=")
+                option, separator, value = words.pop(0).partition("=")
                 if option.lower() != "namespaces":
                     raise SignatureError(f"{where}: the option {option!a:.40} is not known here")
                 if namespace not in value.strip('"').split(","):
@@ -158,7 +156,7 @@ def read_signers(data: bytes, source: str, namespace: str = NAMESPACE) -> tuple[
     return tuple(found)
 
 
-def find_signer(key: Ed25519PublicKey, signers: tuple[Signer, ...]) -> Signer | None:
+def find_signer(key: ed25519.Ed25519PublicKey, signers: tuple[Signer, ...]) -> Signer | None:
     """Whose key it is; ``None``: nobody's that may sign."""
     raw = _blob(key)
     return next((one for one in signers if _blob(one.key) == raw), None)
@@ -169,17 +167,17 @@ def _signed(data: bytes, namespace: str) -> bytes:
     return MAGIC + b"".join(map(_string, parts))
 
 
-def _blob(key: Ed25519PublicKey) -> bytes:
+def _blob(key: ed25519.Ed25519PublicKey) -> bytes:
     raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     return _string(KIND) + _string(raw)
 
 
-def _key_of(blob: bytes) -> Ed25519PublicKey:
+def _key_of(blob: bytes) -> ed25519.Ed25519PublicKey:
     kind, rest = _take(blob)
     raw, rest = _take(rest)
     if kind != KIND or rest or len(raw) != 32:
         raise SignatureError("it was made by a key that is no Ed25519 key")
-    return Ed25519PublicKey.from_public_bytes(raw)
+    return ed25519.Ed25519PublicKey.from_public_bytes(raw)
 
 
 def _string(data: bytes) -> bytes:

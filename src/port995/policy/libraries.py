@@ -29,7 +29,7 @@ class _Missing:
 
 if TYPE_CHECKING:
     import yaml
-    from cryptography import x509
+    from cryptography import exceptions, x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
     from cryptography.x509 import ocsp, oid, verification
@@ -39,12 +39,12 @@ else:
     except ImportError as error:
         yaml = _Missing("PyYAML", str(error))
     try:
-        from cryptography import x509
+        from cryptography import exceptions, x509
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
         from cryptography.x509 import ocsp, oid
     except ImportError as error:
-        x509 = hashes = serialization = _Missing("cryptography", str(error))
+        x509 = exceptions = hashes = serialization = _Missing("cryptography", str(error))
         dsa = ec = ed448 = ed25519 = ocsp = oid = padding = rsa = x509
     try:
         from cryptography.x509 import verification
@@ -57,6 +57,7 @@ __all__ = [
     "ec",
     "ed448",
     "ed25519",
+    "exceptions",
     "hashes",
     "ocsp",
     "oid",

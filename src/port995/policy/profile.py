@@ -352,5 +352,3 @@ def _read(path: Path) -> bytes:
         raise ProfileError(
             f"{path}: the profile can't be read ({error.strerror or error}): check its path and mode"
         ) from error
-
-

@@ -194,7 +194,7 @@ def _location(told: Told, result: Result) -> dict[str, Any]:
     uri, line = "run.json", 1
     place = plan.place if plan is not None else ""
     if place:
-        uri, _, number = place.rpartition(":")
+        uri, colon, number = place.rpartition(":")
         line = int(number)
     elif told.header.inventory:
         uri = told.header.inventory

@@ -78,5 +78,3 @@ def silent(**changes: Any) -> HostObservation:
 def judged_inside(observations: Sequence[Observation], host: HostObservation | None, **options: Any) -> Judgement:
     """Judge; ``None``: the look from inside is lost."""
     return judged(observations, inside=InsideSeen({} if host is None else {"mx": host}), **options)
-
-
