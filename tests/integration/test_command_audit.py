@@ -293,3 +293,21 @@ def test_progress_is_for_terminals_only(tmp_path: Path) -> None:
 def test_every_command_explains_itself(command: str) -> None:
     run = port995(command, "--help")
     assert run.code == 0 and "Usage: port995" in run.out
+
+
+def test_intents_from_a_file_are_those_of_typed_targets(lab: Lab, tmp_path: Path) -> None:
+    address = f"127.0.95.1:{lab.base_port + 995}"
+    path = tmp_path / "intents.yml"
+    for hosts, status in (('["127.0.95.1"]', "fail"), ('["192.0.2.1"]', "not declared")):
+        path.write_text(f"schema: port995/intents/1\nintents: [{{hosts: {hosts}, intent: closed}}]\n")
+        out = tmp_path / status.replace(" ", "-")
+        run = port995("audit", address, "--pop3-port", 0, "--intents", path, "--out", out, *QUICK)
+        assert run.code == 1, run
+        if status == "fail":
+            assert statuses(out, address)["POP3S-PORT-001"] == "fail"
+        else:
+            assert statuses(out, address)["POP3S-COV-001"] == "fail"
+    for more in (("--intent", "serve"), ("--find", "native"), ("-i", lab.inventory_file)):
+        targets = () if more[0] == "-i" else (address,)
+        run = port995("audit", *targets, "--intents", path, *more, "--out", tmp_path / "none")
+        assert run.code == 2 and not (tmp_path / "none").exists(), run

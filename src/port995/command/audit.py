@@ -46,7 +46,7 @@ JUDGING, REPORTS = "Judging", "Reports"
 VANTAGE = "controller"
 SIDES = ("inside", "outside", "undeclared")
 VARIABLE_OF = {
-    "intent": "pop3s_intent", "ports": "pop3s_port", "pop3_port": "pop3_port", "server_name": "pop3s_server_name",
+    "intent": "pop3s_intent", "intents": "pop3s_intent", "ports": "pop3s_port", "pop3_port": "pop3_port", "server_name": "pop3s_server_name",
     "proxy_protocol": "pop3s_proxy_protocol", "domain": "pop3s_domain",
 }  # fmt: skip
 """Options that hold for typed targets, and the host variables that say the same."""
@@ -68,6 +68,12 @@ def audit(
     intent: Annotated[
         Intent, typer.Option("--intent", help="What targets are meant to be.", rich_help_panel=given.TARGETS)
     ] = Intent.SERVE,
+    intents: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--intents", metavar="FILE", help="What each target is meant to be (YAML).", rich_help_panel=given.TARGETS
+        ),
+    ] = None,
     ports: Annotated[
         str,
         typer.Option(
@@ -234,11 +240,15 @@ def audit(
         _refuse_options_of_targets(context)
         (plan, aims, notes), vantage_hosts = _from_inventory(inventory, exclude or [])
     else:
+        rules_of_intent = given.intents_of(intents)
+        if rules_of_intent is not None:
+            _refuse_beside_intents(context, find)
         typed = given.typed_targets(targets, input_list, exclude, max_targets, randomize_hosts)
         port = searching.main_port(find or searching.NATIVE, ports)
 
         def planned(one: TypedTarget) -> tuple[HostPlan, tuple[Target, ...]]:
-            return given.planned(one, intent, port, server_name, pop3_port, proxy_protocol, domain)
+            meant = intent if rules_of_intent is None else rules_of_intent.of(one.name, one.address)
+            return given.planned(one, meant, port, server_name, pop3_port, proxy_protocol, domain)
 
         if find is None:
             plan, aims, notes = _typed(typed, planned)
@@ -307,6 +317,14 @@ def _refuse_options_of_targets(context: typer.Context) -> None:
                 f"--{option} is for typed targets: in an inventory set {variable} for hosts or"
                 " groups",
             )
+
+
+def _refuse_beside_intents(context: typer.Context, find: str | None) -> None:
+    source = context.get_parameter_source("intent")
+    if source is not None and source.name != "DEFAULT":
+        stop(Exit.USAGE, "--intent and --intents: give one of them")
+    if find is not None:
+        stop(Exit.USAGE, "--intents names hosts one by one, and --find tells ranges together: give --intent with it")
 
 
 def _from_inventory(path: Path, exclude: list[str]) -> tuple[Population, tuple[str, ...]]:

@@ -13,11 +13,12 @@ import typer
 
 from ..dns.model import DnsPlan
 from ..dns.resolvers import ResolverError, plan_of
-from ..evidence.given_files import GivenScope, load_scope
+from ..evidence.given_files import GivenScope, load_scope, read_file
 from ..evidence.own_files import read_own, using
 from ..evidence.protected_policy import PolicySource
 from ..nmap.target_syntax import MAX_FILE_OCTETS, MAX_TARGETS, TargetSpace, TargetSyntaxError, TypedTarget, read_list
 from ..policy.gate import GateRules
+from ..policy.intents import Intents, read_intents
 from ..policy.inventory import plan_host
 from ..policy.model import Exit, HostPlan, Intent, Severity
 from ..policy.own_checks import OwnFile
@@ -374,7 +375,7 @@ def first_ipv4(name: str) -> str | None:
 
 def planned(
     typed: TypedTarget,
-    intent: Intent,
+    intent: Intent | None,
     port: int,
     server_name: str | None,
     pop3_port: int,
@@ -384,7 +385,7 @@ def planned(
     """A typed target with the options that hold for all, read as an inventory host with these variables would be; ends
     with exit code 2 where they can't be used."""
     variables = {
-        "pop3s_intent": intent.value, "pop3s_address": typed.address, "pop3s_port": typed.port or port,
+        "pop3s_intent": None if intent is None else intent.value, "pop3s_address": typed.address, "pop3s_port": typed.port or port,
         "pop3s_server_name": server_name, "pop3_port": pop3_port, "pop3s_proxy_protocol": proxy_protocol,
         "pop3s_domain": domains,
     }  # fmt: skip
@@ -392,6 +393,16 @@ def planned(
     if not targets or host.problems:
         stop(Exit.USAGE, "; ".join(host.problems))
     return host, targets
+
+
+def intents_of(path: Path | None) -> Intents | None:
+    """The file of intents; ends with exit code 2 where it can't be used."""
+    if path is None:
+        return None
+    try:
+        return read_intents(read_file(path), str(path))
+    except YamlError as error:
+        stop(Exit.USAGE, str(error))
 
 
 def dns_of(
