@@ -46,8 +46,8 @@ JUDGING, REPORTS = "Judging", "Reports"
 VANTAGE = "controller"
 SIDES = ("inside", "outside", "undeclared")
 VARIABLE_OF = {
-    "intent": "pop3s_intent", "intents": "pop3s_intent", "ports": "pop3s_port", "pop3_port": "pop3_port", "server_name": "pop3s_server_name",
-    "proxy_protocol": "pop3s_proxy_protocol", "domain": "pop3s_domain",
+    "intent": "pop3s_intent", "intents": "pop3s_intent", "ports": "pop3s_port", "pop3_port": "pop3_port",
+    "server_name": "pop3s_server_name", "proxy_protocol": "pop3s_proxy_protocol", "domain": "pop3s_domain",
 }  # fmt: skip
 """Options that hold for typed targets, and the host variables that say the same."""
 

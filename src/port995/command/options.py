@@ -385,7 +385,8 @@ def planned(
     """A typed target with the options that hold for all, read as an inventory host with these variables would be; ends
     with exit code 2 where they can't be used."""
     variables = {
-        "pop3s_intent": None if intent is None else intent.value, "pop3s_address": typed.address, "pop3s_port": typed.port or port,
+        "pop3s_intent": None if intent is None else intent.value, "pop3s_address": typed.address,
+        "pop3s_port": typed.port or port,
         "pop3s_server_name": server_name, "pop3_port": pop3_port, "pop3s_proxy_protocol": proxy_protocol,
         "pop3s_domain": domains,
     }  # fmt: skip

@@ -7,12 +7,14 @@ import copy
 import dataclasses
 import json
 
+import jsonschema
 import pytest
 
 from port995.policy.baseline import BaselineError, apply_baseline, make_baseline, read_baseline
 from port995.policy.gate import gate
 from port995.policy.model import Exit, GateVerdict, HostPlan, Intent, Result, Severity, Status
 from port995.policy.registry import WITH_INPUT
+from port995.report import schema
 from port995.report.json_report import to_json
 from port995.report.run_header import RunHeader
 
@@ -205,3 +207,11 @@ def test_runs_that_make_no_baseline_are_told(reports, words):
 def test_a_baseline_lives_at_most_a_year(days):
     with pytest.raises(BaselineError, match="within 366 days"):
         make_baseline([report(judgement(BOTH))], NOW, NOW + days * DAY)
+
+
+def test_what_is_made_fits_the_published_schema():
+    validator = jsonschema.Draft202012Validator(schema.load("baseline-1"))
+    validator.validate(GOOD)
+    for raw in (spoilt(more=1), spoilt(runs=[]), spoilt(known=[{}])):
+        with pytest.raises(jsonschema.ValidationError):
+            validator.validate(json.loads(raw))

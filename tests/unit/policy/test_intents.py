@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import jsonschema
 import pytest
+import yaml
 
 from port995.policy.intents import read_intents
 from port995.policy.model import Intent
 from port995.policy.strict_yaml import YamlError
+from port995.report import schema
 
 FILE = b"""\
 schema: port995/intents/1
@@ -52,3 +55,10 @@ def test_bad_input_is_refused_with_file_and_line(old: str, new: str, words: str)
     with pytest.raises(YamlError) as told:
         read_intents(FILE.decode().replace(old, new, 1).encode(), "i.yml")
     assert words in str(told.value)
+
+
+def test_the_published_schema_takes_the_file() -> None:
+    validator = jsonschema.Draft202012Validator(schema.load("intents-1"))
+    validator.validate(yaml.safe_load(FILE))
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate(yaml.safe_load(FILE.replace(b"intent: serve", b"intent: served")))

@@ -6,12 +6,15 @@ from __future__ import annotations
 import datetime
 import itertools
 
+import jsonschema
 import pytest
+import yaml
 
 from port995.policy.model import HostPlan, Intent, Status
 from port995.policy.registry import WITH_INPUT
 from port995.policy.waiver_file import read_waivers
 from port995.policy.waivers import WaiverError, Waivers, refuse_broad
+from port995.report import schema
 
 from .certificates import DAY, NOW
 from .seen import BASELINE, FILTERED, judged, refused_companion, result_of, session, status_of, target, unanswered
@@ -303,3 +306,14 @@ def test_a_waiver_of_a_closed_host_lets_companions_be():
     """What is about another service of the host is another check."""
     seen = [session(one) for one in TARGETS] + [refused_companion(TARGETS[0])]
     assert statuses(judgement({}, seen=seen))[0] == "waived"
+
+
+def test_the_published_schema_takes_what_is_read_and_refuses_what_is_not():
+    validator = jsonschema.Draft202012Validator(schema.load("waivers-1"))
+    good = yaml.load(text({"allow_broad": "true", "endpoints": "[a]"}), Loader=yaml.BaseLoader)
+    validator.validate(good)
+    for spoilt in ({"expires": "2026-12-20"}, {"until": "x"}, {"checks": "[]"}, {"reason": ""}, {"allow_broad": "maybe"}):
+        with pytest.raises(jsonschema.ValidationError):
+            validator.validate(yaml.load(text(spoilt), Loader=yaml.BaseLoader))
+        with pytest.raises(WaiverError):
+            waivers(spoilt)
