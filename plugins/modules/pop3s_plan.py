@@ -39,6 +39,12 @@ options:
       - File of accepted fails on the controller, YAML. Each names hosts, checks, a reason, a ticket, who asked for it,
         who approved it, and when it ends.
     type: path
+  waiver_signers:
+    description:
+      - Who may sign waivers, on the controller, as OpenSSH's allowed signers. The file of waivers then needs its
+        signature beside it, made by C(ssh-keygen -Y sign -n port995-waivers), of the one that approved all that is in
+        it.
+    type: path
   baseline:
     description:
       - File of known fails on the controller, made by C(port995 baseline). Only what is new fails the gate.

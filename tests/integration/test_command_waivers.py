@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,8 +135,6 @@ def test_a_baseline_lets_through_what_was_there(lab: Lab, plain: Path, tmp_path:
 
 
 def test_a_baseline_is_not_made_of_what_can_t_be_vouched_for(plain: Path, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(plain, tmp_path / "run")
     (tmp_path / "run" / "report.json").write_text("{}")
     assert port995("baseline", tmp_path / "run", "-o", tmp_path / "b.json").code == 4
@@ -179,3 +179,43 @@ def test_the_gate_stops_at_what_it_is_told(plain: Path, tmp_path: Path, argument
     run = port995("judge", plain, *arguments, "-q")
     assert run.code == code, run
     assert port995("judge", plain, "-q").code == 1
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen on this machine (Debian: openssh-client)")
+def test_waivers_that_have_to_be_signed_are_taken_from_their_approver_alone(
+    lab: Lab, plain: Path, tmp_path: Path
+) -> None:
+    def keygen(*arguments: object) -> None:
+        subprocess.run(["ssh-keygen", "-q", *map(str, arguments)], check=True, capture_output=True)
+
+    for name in ("b", "other"):
+        keygen("-t", "ed25519", "-N", "", "-f", tmp_path / name)
+    public = {name: " ".join((tmp_path / f"{name}.pub").read_text().split()[:2]) for name in ("b", "other")}
+    (tmp_path / "signers").write_text(f"b {public['b']}\nc {public['other']}\n")
+    path = waiver(tmp_path, lab, failing(plain))
+    number = 0
+
+    def judged() -> Ended:
+        nonlocal number
+        number += 1
+        return port995("judge", plain, "--waivers", path, "--waiver-signers", tmp_path / "signers",
+                       "--out", tmp_path / f"run{number}")  # fmt: skip
+
+    unsigned = judged()
+    assert unsigned.code == 2 and "waivers.yml.sig" in unsigned.err
+    keygen("-Y", "sign", "-n", "port995-waivers", "-f", tmp_path / "b", path)
+    assert judged().code == 0
+    run = tmp_path / f"run{number}"
+    assert port995("judge", run, "-q").code == 0
+    (run / "waivers.sig").unlink()
+    assert port995("judge", run, "-q").code == 4
+    path.write_text(path.read_text() + "\n")
+    assert judged().code == 2
+    path.with_name("waivers.yml.sig").unlink()
+    keygen("-Y", "sign", "-n", "port995-waivers", "-f", tmp_path / "other", path)
+    wrong = judged()
+    assert wrong.code == 2 and "is approved by 'b', and 'c' signed the file" in wrong.err
+    path.with_name("waivers.yml.sig").unlink()
+    keygen("-Y", "sign", "-n", "port995", "-f", tmp_path / "b", path)
+    assert judged().code == 2
+    assert port995("judge", plain, "--waiver-signers", tmp_path / "signers", "--out", tmp_path / "x").code == 2

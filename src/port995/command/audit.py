@@ -136,6 +136,7 @@ def audit(
     policy_ref: given.PolicyRef = "",
     require_profile_sha256: given.RequireProfile = "",
     waivers: given.Waivers = None,
+    waiver_signers: given.WaiverSigners = None,
     baseline: given.Baseline = None,
     population: given.Population = None,
     checks_path: given.ChecksPath = None,
@@ -268,6 +269,7 @@ def audit(
     request = RunRequest(
         out, profile, checks, ca_file, (VantagePlan(VANTAGE, side, options.source_addresses),), tuple(sys.argv[1:]),
         partial, deadline, dns_plan, tuple(crl or ()), waivers=waivers, baseline=baseline,
+        waiver_signers=waiver_signers,
         attestations=attestations, own=own,
         inventory=shown_path(inventory) if inventory is not None else "", vantage_hosts=vantage_hosts,
         population=population, population_seconds=resolve_timeout, scope=permitted,

@@ -58,6 +58,7 @@ def judge(
         typer.Option("--crl", help="Revocation list of a CA, PEM or DER; repeatable.", rich_help_panel="Judging"),
     ] = None,
     waivers: given.Waivers = None,
+    waiver_signers: given.WaiverSigners = None,
     baseline: given.Baseline = None,
     population: given.Population = None,
     checks_path: given.ChecksPath = None,
@@ -107,7 +108,8 @@ def judge(
         stop(Exit.USAGE, str(error))
     rules = given.rules_of(fail_on, gate_checks, min_coverage, max_waived, max_age)
     others = OtherRules(
-        profile, checks, ca_file, tuple(crl) if crl else None, waivers, baseline, population, attestations,
+        profile, checks, ca_file, tuple(crl) if crl else None, waivers, waiver_signers, baseline, population,
+        attestations,
         partial=partial,
     )  # fmt: skip
     try:
@@ -134,6 +136,7 @@ def judge(
             run = _begin(evidence, RunRequest(
                 out, profile or "baseline", checks or "", ca_file, (VantagePlan(VANTAGE),), tuple(sys.argv[1:]),
                 partial, crl_files=tuple(crl or ()), waivers=waivers, baseline=baseline, population=population,
+                waiver_signers=waiver_signers,
                 attestations=attestations, own=own,
                 loaded=protected_profile(profile or "baseline", policy, require_profile_sha256), policy=policy,
             ))  # fmt: skip

@@ -265,6 +265,12 @@ Attestations = Annotated[
         "--attestations", help="What people have to look at, and who did (YAML).", rich_help_panel="Judging"
     ),
 ]  # fmt: skip
+WaiverSigners = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--waiver-signers", help="Who may sign waivers (OpenSSH); FILE.sig is then required.", rich_help_panel=JUDGING
+    ),
+]
 Baseline = Annotated[
     Optional[Path],
     typer.Option(

@@ -81,6 +81,9 @@ class RunRequest:
     waivers: Path | None = None
     """File of accepted fails; ``None``: there are none."""
 
+    waiver_signers: Path | None = None
+    """Who may sign them; ``None``: they need no signature."""
+
     baseline: Path | None = None
     """File of fails that are known; ``None``: every fail counts."""
 
@@ -137,8 +140,9 @@ def begin(
     given = [
         *request.inputs,
         *read_given(
-            request.waivers, request.baseline, plan, targets, request.policy, request.attestations, request.own
-        ),
+            request.waivers, request.baseline, plan, targets, request.policy, request.attestations, request.own,
+            request.waiver_signers,
+        ),  # fmt: skip
     ]
     if request.scope is not None:
         require_now(request.scope.scope, time.time())

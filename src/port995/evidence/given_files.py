@@ -29,8 +29,10 @@ from .own_files import input_names
 from .population_file import MAX_POPULATION, PopulationError, kind_of, look_up_names, read_population
 from .protected_policy import PolicySource
 from .run_folder import RunError, RunFolder
+from .signed_waivers import SUFFIX, require_signed
 
 WAIVERS, BASELINE, SCOPE, ATTESTATIONS = "waivers.yml", "baseline.json", "scope.yml", "attestations.yml"
+WAIVERS_SIGNATURE, WAIVERS_SIGNERS = "waivers.sig", "waiver-signers.txt"
 POPULATIONS = ("population.csv", "population.xml", "population.gz")
 NAMES = "population-names.json"
 NAMES_SCHEMA = "port995/names/1"
@@ -53,18 +55,30 @@ class GivenFile:
 def read_given(
     waivers: Path | None, baseline: Path | None, plan: Sequence[HostPlan], targets: Sequence[Target],
     policy: PolicySource | None = None, attestations: Path | None = None, own: Sequence[OwnFile] = (),
+    waiver_signers: Path | None = None,
 ) -> Iterator[GivenFile]:
     """Read and check what was given.
 
     :param policy: where it has to come from; ``None``: the file system
     :param own: files of checks, which were read before: what other files name may be theirs
+    :param waiver_signers: who may sign waivers; ``None``: they need no signature
     :raises YamlError: waivers, attestations, or a file, that can't be read or used; names it, and the line
     :raises BaselineError: a baseline that can't be used
     """
     if waivers is not None:
         data = _read(waivers, "waivers", MAX_FILE, policy)
-        refuse_broad(read_waivers(data, str(waivers)), plan, addresses_of(targets), str(waivers))
+        entries = read_waivers(data, str(waivers))
+        refuse_broad(entries, plan, addresses_of(targets), str(waivers))
         yield GivenFile(WAIVERS, str(waivers), data)
+        if waiver_signers is not None:
+            beside = waivers.with_name(waivers.name + SUFFIX)
+            signature = _read(beside, "signature of the waivers", MAX_FILE, policy)
+            signers = _read(waiver_signers, "signers of waivers", MAX_FILE, policy)
+            require_signed(entries, data, signature, signers, str(waivers))
+            yield GivenFile(WAIVERS_SIGNATURE, str(beside), signature)
+            yield GivenFile(WAIVERS_SIGNERS, str(waiver_signers), signers)
+    elif waiver_signers is not None:
+        raise YamlError(f"{waiver_signers}: signers of waivers are given, and no waivers: give both")
     if baseline is not None:
         data = _read(baseline, "baseline", MAX_BASELINE, policy)
         read_baseline(data, str(baseline))
@@ -152,7 +166,11 @@ def waivers_of(run: RunFolder) -> Waivers | None:
     if data is None:
         return None
     try:
-        return read_waivers(data, str(run.path / WAIVERS), run.header.inputs[WAIVERS].sha256)
+        waivers = read_waivers(data, str(run.path / WAIVERS), run.header.inputs[WAIVERS].sha256)
+        signature, signers = run.input(WAIVERS_SIGNATURE), run.input(WAIVERS_SIGNERS)
+        if signature is not None or signers is not None:
+            require_signed(waivers, data, signature or b"", signers or b"", str(run.path / WAIVERS))
+        return waivers
     except YamlError as error:
         raise RunError(f"the waivers of the run can't be used: {error}") from error
 

@@ -19,7 +19,7 @@ from ..policy.registry import added_checks, adding
 from ..policy.trust import load_anchors, read_anchors
 from ..report.run_header import InputFile
 from .begin import chosen
-from .given_files import POPULATIONS, GivenFile, controls_in, read_given, read_list
+from .given_files import POPULATIONS, WAIVERS_SIGNATURE, WAIVERS_SIGNERS, GivenFile, controls_in, read_given, read_list
 from .own_files import is_own, own_files_of
 from .protected_policy import PolicySource
 from .run_folder import ANCHORS, CRLS, HOSTS, PROFILE, RunError, RunFolder, create_run, read_bytes, run_error
@@ -34,6 +34,7 @@ class OtherRules:
     ca_file: Path | None = None
     crl_files: tuple[Path, ...] | None = None
     waivers: Path | None = None
+    waiver_signers: Path | None = None
     baseline: Path | None = None
     population: Path | None = None
     attestations: Path | None = None
@@ -85,13 +86,19 @@ def _judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str
     inputs = {name: run.input(name) or b"" for name in kept}
     named = {name: header.inputs[name] for name in kept}
     given = list(read_given(
-        rules.waivers, rules.baseline, header.plan, header.targets, rules.policy, rules.attestations, rules.own or ()
+        rules.waivers, rules.baseline, header.plan, header.targets, rules.policy, rules.attestations, rules.own or (),
+        rules.waiver_signers,
     ))  # fmt: skip
     if rules.population is not None:
         for name in POPULATIONS:
             inputs.pop(name, None)
             named.pop(name, None)
         given += read_list(rules.population, header.plan, header.targets, None)
+    if rules.waivers is not None:
+        # The signature of other waivers is none of these.
+        for name in (WAIVERS_SIGNATURE, WAIVERS_SIGNERS):
+            inputs.pop(name, None)
+            named.pop(name, None)
     for one in given:
         inputs[one.name] = one.data
         named[one.name] = InputFile(one.source, hashlib.sha256(one.data).hexdigest())
