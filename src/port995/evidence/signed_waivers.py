@@ -34,6 +34,6 @@ def require_signed(waivers: Waivers, data: bytes, signature: bytes, signers: byt
     for one in waivers.entries:
         if one.approved_by.casefold() != signer.name.casefold():
             raise YamlError(
-                f"{source}:{one.line}: waiver {one.id} is approved by {one.approved_by!a}, and {signer.name!a} signed the"
-                " file"
+                f"{source}:{one.line}: waiver {one.id} is approved by {one.approved_by!a}, and {signer.name!a} signed"
+                " the file"
             )
