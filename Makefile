@@ -6,6 +6,8 @@ WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 1) + 1)
 BIN := $(VENV)/bin
 # Each file of tests goes to one worker, in the order of tests/conftest.py.
 BY_FILE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Which of the tests on booted hosts are run.
+FLEET ?= tests/fleet
 READY := $(VENV)/.ready
 export INVENTORY TARGETS OUT AUDIT_ARGS PYTHON
 
@@ -52,7 +54,7 @@ fleet-test: fleet-images ## The tests on real hosts that are booted on this mach
 	@# Not in the environment of all: only the scenarios want it, and what it brings is large.
 	@[ -x $(BIN)/molecule ] || $(BIN)/python -m pip install -q molecule || echo "molecule could not be installed; its scenarios skip"
 	@# Each worker has a lab of its own. Most of the time goes into waiting for time limits.
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -v $(BY_FILE) tests/fleet
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -v $(BY_FILE) $(FLEET)
 
 mutants: $(READY) ## Prove that the tests notice faults
 	$(BIN)/python -m tests.mutants.run
