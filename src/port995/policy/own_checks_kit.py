@@ -13,11 +13,6 @@ import functools
 import re
 from collections.abc import Sequence
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 from ..probe.model import (
     OBSERVATION_SCHEMA,
     Capability,
@@ -32,6 +27,7 @@ from ..probe.model import (
 )
 from .check import Check
 from .judge import judge
+from .libraries import ec, hashes, oid, serialization, x509
 from .model import HostPlan, Intent, Status
 from .profile import CheckSettings, Profile
 from .registry import ALWAYS, adding, program_checks
@@ -261,7 +257,7 @@ def _certificate(begun: int, left: int) -> tuple[bytes, str]:
     :param left: days from its beginning on, where it began more than that ago it has ended
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+    name = x509.Name([x509.NameAttribute(oid.NameOID.COMMON_NAME, NAME)])
     start = NOW - datetime.timedelta(days=begun)
     made = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
