@@ -56,6 +56,14 @@ options:
     type: list
     elements: str
     default: []
+  junit_flavour:
+    description:
+      - Who is to read the JUnit files. V(jenkins) suits Azure and GitHub too.
+      - V(strict) keeps to what the schemas of Jenkins' xunit plugin and of windyroad both take; V(gitlab) names the
+        inventory file in each case.
+    type: str
+    choices: [jenkins, strict, gitlab]
+    default: jenkins
   fail_on_gate:
     description: Fail the task unless the gate is passed.
     type: bool
