@@ -7,7 +7,6 @@ import dataclasses
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
