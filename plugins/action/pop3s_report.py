@@ -29,6 +29,7 @@ try:
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.libraries import LibraryMissing
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.model import Exit, Severity
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.formats import FormatError, formats_of
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.host_summaries import host_summaries
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.junit_flavours import Flavour
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.tally import VERDICTS, tally
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.terminal import to_text
@@ -99,6 +100,9 @@ class ActionModule(ActionBase):
             },
             msg="; ".join([f"{verdict}; {judgement.coverage}; reports in {out}", *_first(gate.reasons)]),
         )
+        told = {key: result[key] for key in ("out", "equation", "results", "gate")}
+        summaries = host_summaries(judgement, run.header)
+        result["ansible_facts"] = {"port995_audit": {**told, "hosts": summaries}}
         if given["fail_on_gate"] and gate.exit is not Exit.PASSED:
             result["failed"] = True
         unsafe: dict[str, Any] = wrap_var(result)
