@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..policy.model import Intent
-from ..policy.remedies import CLEAR_TEXT, Remedy, remedy_of
+from ..policy.remedies import CLEAR_TEXT, PORT, Remedy, remedy_of
 from ..report.escape import visible
 from ..report.remediation import JSON, TEXT, ByHand, Group, Mended, Remediation, playbook_of, to_json, to_markdown
 from .atomic_write import sync_folder, write_atomically
@@ -134,8 +134,14 @@ def _variables(remedy: Remedy, mends: Iterable[Mended], host: dict[str, Any]) ->
         return [("close_ports", _ports(host))]
     if remedy is Remedy.RESTRICT:
         return [("ports", _ports(host))]
-    clear = any(one.check_id in CLEAR_TEXT for one in mends)
-    return [("enforce_profile", "{{ playbook_dir }}/" + PROFILE), ("enforce_cleartext", "stls" if clear else "keep")]
+    checks = {one.check_id for one in mends}
+    return [
+        ("enforce_profile", "{{ playbook_dir }}/" + PROFILE),
+        ("enforce_cleartext", "stls" if checks & set(CLEAR_TEXT) else "keep"),
+        # Rules that keep others out are taken away only where the port is to be open to all and is not: what was shut
+        # with good reason must not be opened because a suite is old.
+        ("enforce_firewall", "absent" if host["intent"] == Intent.SERVE.value and checks & set(PORT) else "keep"),
+    ]
 
 
 def write(run_path: Path, found: Remediation, out: Path) -> list[str]:

@@ -181,7 +181,7 @@ def to_markdown(found: Remediation) -> str:
         " nothing is done about them.",
     ]
     if found.groups:
-        lines += ["", "## By playbook"]
+        lines += ["", "## By playbook", "", "In this order: what must not be open first."]
     for name, group in found.names.items():
         lines += ["", f"### {name}", "", f"{group.title}: {', '.join(map(plain, group.hosts))}.", ""]
         lines += [f"- {plain(' '.join(filter(None, (one.check_id, one.host, one.endpoint))))}" for one in group.mends]

@@ -73,13 +73,32 @@ def test_hosts_that_the_same_thing_mends_are_one_group() -> None:
         "restrict.yml": (("in.example",), {"ports": [995]}),
         "enforce-1.yml": (
             ("in.example", "mx1.example", "mx3.example"),
-            {"enforce_profile": "{{ playbook_dir }}/profile.yml", "enforce_cleartext": "keep"},
+            {"enforce_profile": "{{ playbook_dir }}/profile.yml", "enforce_cleartext": "keep", "enforce_firewall": "keep"},
         ),
         "enforce-2.yml": (
-            ("mx2.example",), {"enforce_profile": "{{ playbook_dir }}/profile.yml", "enforce_cleartext": "stls"},
+            ("mx2.example",),
+            {
+                "enforce_profile": "{{ playbook_dir }}/profile.yml", "enforce_cleartext": "stls",
+                "enforce_firewall": "keep",
+            },
         ),
     }  # fmt: skip
     assert [(one.host, one.check_id) for one in found.by_hand] == [("mx1.example", "POP3S-CERT-003")]
+
+
+@pytest.mark.parametrize(
+    ("intent", "check", "firewall"),
+    [
+        (Intent.SERVE, "POP3S-PORT-001", "absent"),
+        (Intent.SERVE, "POP3S-VER-003", "keep"),
+        (Intent.INTERNAL, "POP3S-VER-003", "keep"),
+    ],
+)
+def test_rules_of_a_firewall_go_only_where_the_port_is_to_be_open_to_all(
+    intent: Intent, check: str, firewall: str
+) -> None:
+    (group,) = remediation(report_of({"mx": (intent, "closed", fails("mx", check))})).groups
+    assert dict(group.variables)["enforce_firewall"] == firewall
 
 
 def test_every_fail_is_in_a_playbook_or_in_the_list_and_nothing_else_is() -> None:
