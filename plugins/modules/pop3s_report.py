@@ -168,8 +168,8 @@ ansible_facts:
           type: dict
         hosts:
           description:
-            - Host to its C(status), its C(disposition), its C(intent), and the ids of the checks that failed (C(fails)),
-              that nobody can tell of (C(open)) and that a waiver covers (C(waived)).
+            - Host to its C(status), its C(disposition), its C(intent), and the ids of checks. C(fails) are those that
+              failed, C(open) those that nobody can tell of, C(waived) those that a waiver covers.
           type: dict
           sample:
             mx2: {status: fail, disposition: assessed, intent: serve, fails: [POP3S-CERT-003], open: [], waived: []}
