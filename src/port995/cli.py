@@ -35,7 +35,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    audit, scan, judge, gate, baseline, diff, pair, history, merge, remediate, bundle, verify, checks, profiles, clients,
+    audit, scan, judge, gate, baseline, diff, pair, history, merge, remediate, bundle, verify, checks, profiles,
+    clients,
 ):  # fmt: skip
     app.command()(command)
 app.command(context_settings={"allow_interspersed_args": False})(lab)

@@ -95,12 +95,12 @@ def conclude(
     with adding(own.checks):
         attestations = attestations_of(run)
         with adding((*own.checks, *(attestations.checks() if attestations is not None else ()))):
-            return _conclude(run, at, rules, formats, own.problems, attestations)
+            return _conclude(run, at, rules, formats, flavour, own.problems, attestations)
 
 
 def _conclude(
-    run: RunFolder, at: datetime.datetime, rules: GateRules, formats: Sequence[Format], faults: Sequence[str],
-    attestations: Attestations | None,
+    run: RunFolder, at: datetime.datetime, rules: GateRules, formats: Sequence[Format], flavour: Flavour,
+    faults: Sequence[str], attestations: Attestations | None,
 ) -> Conclusion:
     """`conclude`, where all checks are known.
 
