@@ -17,6 +17,8 @@ FOLDERS = ("meta", "plugins", "roles", "playbooks", "changelogs")
 FILES = (
     "galaxy.yml", "README.md", "LICENSE", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md",
     "docs/architecture.md", "docs/benchmarks.md", "docs/certificates.md", "docs/footprint.md", "tests/config.yml",
+    "docs/ci/README.md", "docs/ci/port995.sh", "docs/ci/github-actions.yml", "docs/ci/gitlab-ci.yml",
+    "docs/ci/azure-pipelines.yml", "docs/ci/Jenkinsfile", "docs/ci/awx-audit.yml", "docs/ci/awx-job-template.yml",
 )  # fmt: skip
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*.orig", ".plugin-cache.yaml")
 

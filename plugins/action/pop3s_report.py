@@ -29,6 +29,8 @@ try:
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.libraries import LibraryMissing
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.model import Exit, Severity
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.formats import FormatError, formats_of
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.host_summaries import host_summaries
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.junit_flavours import Flavour
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.tally import VERDICTS, tally
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.report.terminal import to_text
 except (ImportError, SyntaxError) as error:  # An older Python; `require_python` says so.
@@ -61,6 +63,7 @@ class ActionModule(ActionBase):
                 "max_age": {"type": "float"},
                 "checks_path": {"type": "list", "elements": "path", "default": []},
                 "formats": {"type": "list", "elements": "str", "default": []},
+                "junit_flavour": {"type": "str", "choices": [one.value for one in Flavour], "default": "jenkins"},
                 "fail_on_gate": {"type": "bool", "default": True},
                 "show": {"type": "bool", "default": True},
             }
@@ -75,7 +78,7 @@ class ActionModule(ActionBase):
         try:
             run = open_run(out)
             with using(read_own(map(Path, given["checks_path"]))):
-                conclusion = conclude(run, rules=rules, formats=formats)
+                conclusion = conclude(run, rules=rules, formats=formats, flavour=Flavour(given["junit_flavour"]))
         except (RunError, OwnFileError, LibraryMissing) as problem:
             result.update(failed=True, msg=f"Nothing can be vouched for (exit {int(Exit.CANNOT_VOUCH)}): {problem}")
             return result
@@ -97,6 +100,9 @@ class ActionModule(ActionBase):
             },
             msg="; ".join([f"{verdict}; {judgement.coverage}; reports in {out}", *_first(gate.reasons)]),
         )
+        told = {key: result[key] for key in ("out", "equation", "results", "gate")}
+        summaries = host_summaries(judgement, run.header)
+        result["ansible_facts"] = {"port995_audit": {**told, "hosts": summaries}}
         if given["fail_on_gate"] and gate.exit is not Exit.PASSED:
             result["failed"] = True
         unsafe: dict[str, Any] = wrap_var(result)

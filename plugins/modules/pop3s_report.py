@@ -56,6 +56,14 @@ options:
     type: list
     elements: str
     default: []
+  junit_flavour:
+    description:
+      - Who is to read the JUnit files. V(jenkins) suits Azure and GitHub too.
+      - V(strict) keeps to what the schemas of Jenkins' xunit plugin and of windyroad both take; V(gitlab) names the
+        inventory file in each case.
+    type: str
+    choices: [jenkins, strict, gitlab]
+    default: jenkins
   fail_on_gate:
     description: Fail the task unless the gate is passed.
     type: bool
@@ -136,4 +144,33 @@ gate:
       type: list
       elements: str
   sample: {exit: 1, verdict: failed, incomplete: false, reasons: ["mx2: ..."]}
+ansible_facts:
+  description: What came out, as a fact of every host of the play. A task that failed sets no facts.
+  returned: when it was judged
+  type: dict
+  contains:
+    port995_audit:
+      description: The verdict, and what came out of each host.
+      returned: when it was judged
+      type: dict
+      contains:
+        out:
+          description: Folder of the run.
+          type: str
+        equation:
+          description: What became of each host of the population.
+          type: str
+        results:
+          description: Number of results by status.
+          type: dict
+        gate:
+          description: The verdict, as the value RV(gate).
+          type: dict
+        hosts:
+          description:
+            - Host to its C(status), its C(disposition), its C(intent), and the ids of checks. C(fails) are those that
+              failed, C(open) those that nobody can tell of, C(waived) those that a waiver covers.
+          type: dict
+          sample:
+            mx2: {status: fail, disposition: assessed, intent: serve, fails: [POP3S-CERT-003], open: [], waived: []}
 """

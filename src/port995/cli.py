@@ -22,6 +22,7 @@ from .command.lab import lab
 from .command.listing import gate
 from .command.merge import merge
 from .command.profiles import profiles
+from .command.remediate import pair, remediate
 from .command.scan import scan
 from .probe.version import __version__
 
@@ -33,7 +34,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (audit, scan, judge, gate, baseline, diff, history, merge, bundle, verify, checks, profiles, clients):
+for command in (
+    audit, scan, judge, gate, baseline, diff, pair, history, merge, remediate, bundle, verify, checks, profiles,
+    clients,
+):  # fmt: skip
     app.command()(command)
 app.command(context_settings={"allow_interspersed_args": False})(lab)
 

@@ -31,6 +31,7 @@ from ..probe.model import Observation, Target, Vantage
 from ..probe.options import GATE, SESSION
 from ..probe.version import __version__
 from ..report.escape import visible
+from ..report.junit_flavours import Flavour
 from ..report.terminal import render
 from . import credentials as logging_in
 from . import find as searching
@@ -157,6 +158,7 @@ def audit(
         typer.Option("--out", help="Folder of the run; else a new one in port995-runs.", rich_help_panel=REPORTS),
     ] = None,
     formats: given.Formats = None,
+    junit_flavour: given.JunitFlavour = Flavour.JENKINS,
     bundle: Annotated[
         Optional[Path],
         typer.Option("--bundle", help="Also make the evidence, a folder of this name.", rich_help_panel=REPORTS),
@@ -289,7 +291,7 @@ def audit(
     try:
         left = None if deadline is None else deadline - (time.monotonic() - begin_of_looking)
         ask_dns(run, seconds=left, cancelled=cancelled, handle_signals=True)
-        conclusion = conclude(run, rules=rules, formats=wanted)
+        conclusion = conclude(run, rules=rules, formats=wanted, flavour=junit_flavour)
     except (RunError, LibraryMissing) as error:
         stop(Exit.CANNOT_VOUCH, str(error))
     if xml is not None:

@@ -23,6 +23,7 @@ from ..policy.libraries import LibraryMissing
 from ..policy.model import Exit, Intent, Severity
 from ..probe.journal import JournalWriter
 from ..report.escape import visible
+from ..report.junit_flavours import Flavour
 from ..report.terminal import render
 from . import options as given
 from .ending import guarded, say, stop
@@ -90,6 +91,7 @@ def judge(
         typer.Option("--out", help="Folder of the new run: of Nmap's files, or of a run judged by other rules."),
     ] = None,
     formats: given.Formats = None,
+    junit_flavour: given.JunitFlavour = Flavour.JENKINS,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")] = False,
 ) -> int:
     """Judge a finished run again, or the XML that Nmap wrote; nothing is sent.
@@ -140,7 +142,7 @@ def judge(
                 attestations=attestations, own=own,
                 loaded=protected_profile(profile or "baseline", policy, require_profile_sha256), policy=policy,
             ))  # fmt: skip
-        conclusion = conclude(run, at=moment, rules=rules, formats=wanted)
+        conclusion = conclude(run, at=moment, rules=rules, formats=wanted, flavour=junit_flavour)
     except NmapXmlError as error:
         stop(Exit.USAGE, str(error))
     except RequestError as error:

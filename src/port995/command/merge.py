@@ -18,6 +18,7 @@ from ..policy.inventory import plan_host
 from ..policy.libraries import LibraryMissing
 from ..policy.model import Exit, Intent, Severity
 from ..report.escape import visible
+from ..report.junit_flavours import Flavour
 from ..report.terminal import render
 from . import options as given
 from .ansible_inventory import InventoryError, problems_of, read_inventory
@@ -54,6 +55,7 @@ def merge(
     max_waived: given.MaxWaived = None,
     max_age: given.MaxAge = None,
     formats: given.Formats = None,
+    junit_flavour: given.JunitFlavour = Flavour.JENKINS,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")] = False,
 ) -> int:
     """Make one run of several, judge it, and end with the gate's exit code; nothing is sent.
@@ -74,7 +76,7 @@ def merge(
                                       for words in one.problems)):  # fmt: skip
         print(f"port995: {visible(note, 400)}", file=sys.stderr)
     try:
-        conclusion = conclude(run, rules=rules, formats=wanted)
+        conclusion = conclude(run, rules=rules, formats=wanted, flavour=junit_flavour)
     except (RunError, LibraryMissing) as error:
         stop(Exit.CANNOT_VOUCH, str(error))
     if not quiet:

@@ -29,6 +29,7 @@ from ..probe.model import Target
 from ..probe.options import OptionsError, ScanOptions
 from ..report.escape import visible
 from ..report.formats import ALL, FormatError, all_formats, formats_of
+from ..report.junit_flavours import Flavour
 from ..report.told import Format
 from .ending import stop
 
@@ -303,6 +304,11 @@ Formats = Annotated[
         help=f"Beside JSON and JUnit: {', '.join(all_formats())}, {ALL}; repeatable.",
         rich_help_panel="Reports",
     ),
+]
+
+
+JunitFlavour = Annotated[
+    Flavour, typer.Option("--junit-flavour", help="Who is to read the JUnit files.", rich_help_panel="Reports")
 ]
 
 

@@ -32,6 +32,7 @@ from ..report.activity import Activity, activity_of
 from ..report.gate_file import GateFileError, read_gate_json, to_gate_json
 from ..report.json_report import as_text, to_json
 from ..report.junit import to_junit_files
+from ..report.junit_flavours import Flavour
 from ..report.run_header import RunHeader
 from ..report.told import Format, Told
 from .atomic_write import sync_folder, write_atomically
@@ -74,13 +75,14 @@ class Conclusion:
 
 def conclude(
     run: RunFolder, *, at: datetime.datetime | None = None, rules: GateRules = DEFAULT_RULES,
-    formats: Sequence[Format] = (),
+    formats: Sequence[Format] = (), flavour: Flavour = Flavour.JENKINS,
 ) -> Conclusion:
     """Judge a run and write its reports. May be done again: the old reports are removed first.
 
     :param at: the clock to judge with (aware); ``None``: now
     :param rules: what the gate stops at
     :param formats: what else to write
+    :param flavour: who is to read the JUnit files
     :raises RunError: the folder's profile, anchors, CRLs or header are not those of the run, a journal is still being
         written, or a report can't be written; there is no ``gate.json`` then. Or it has checks of a user's own
         that were not named: everything stays as it is
@@ -93,12 +95,12 @@ def conclude(
     with adding(own.checks):
         attestations = attestations_of(run)
         with adding((*own.checks, *(attestations.checks() if attestations is not None else ()))):
-            return _conclude(run, at, rules, formats, own.problems, attestations)
+            return _conclude(run, at, rules, formats, flavour, own.problems, attestations)
 
 
 def _conclude(
-    run: RunFolder, at: datetime.datetime, rules: GateRules, formats: Sequence[Format], faults: Sequence[str],
-    attestations: Attestations | None,
+    run: RunFolder, at: datetime.datetime, rules: GateRules, formats: Sequence[Format], flavour: Flavour,
+    faults: Sequence[str], attestations: Attestations | None,
 ) -> Conclusion:
     """`conclude`, where all checks are known.
 
@@ -139,7 +141,7 @@ def _conclude(
     )
     activity = activity_of(header.run_id, observations)
     verdict = gate_of(judgement, rules, oldest=activity.first)
-    told = Told(judgement, verdict, header, activity, rules, _in_order(header.run_id, observations, formats))
+    told = Told(judgement, verdict, header, activity, rules, _in_order(header.run_id, observations, formats), flavour)
     written = []
     # Each is written before the next is made: of a large fleet they do not fit into memory together.
     for one in (*ALWAYS, *formats):
@@ -223,7 +225,7 @@ def _json(told: Told) -> dict[str, bytes]:
 
 
 def _junit(told: Told) -> dict[str, bytes]:
-    files = to_junit_files(told.judgement, told.gate, told.header, told.activity)
+    files = to_junit_files(told.judgement, told.gate, told.header, told.activity, told.flavour)
     return {name: text.encode("utf-8") for name, text in files.items()}
 
 

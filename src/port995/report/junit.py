@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """JUnit XML, for every CI there is: suite per endpoint and per host, case per check, one suite about the fleet.
 
-The one place that touches the junit-xml package. What that package writes and the schema of Jenkins' xunit plugin
-refuses (the attribute ``disabled``) is taken out here, and all text is escaped before it gets there, because the
-package drops illegal characters silently. Facts about the readers: GitLab shows the text of a failure and loses its
-message, Jenkins drops a suite without cases, xunit knows properties of suites only.
+The one place that touches the junit-xml package. All text is escaped before it gets there, because the package drops
+illegal characters silently. Facts about the readers: GitLab shows the text of a failure and loses its
+message, Jenkins drops a suite without cases, xunit knows properties of suites only. What else they want of a file is
+done in `junit_flavours`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..policy.libraries import LibraryMissing
 from ..policy.model import Disposition, Exit, GateVerdict, Judgement, Result, Severity, Status, Views
 from .activity import Activity
 from .escape import LINE_LIMIT, MESSAGE_LIMIT, for_junit, paragraph
+from .junit_flavours import Flavour, head, shape
 from .junit_names import FLEET, UniqueNames, case_name, classname
 from .outlook import framework_properties
 from .run_header import NOT_ASV, RunHeader
@@ -66,17 +67,22 @@ class _Suite:
     errors: int
 
 
-def to_junit(judgement: Judgement, gate: GateVerdict, header: RunHeader, activity: Activity | None = None) -> str:
+def to_junit(
+    judgement: Judgement, gate: GateVerdict, header: RunHeader, activity: Activity | None = None,
+    flavour: Flavour = Flavour.JENKINS,
+) -> str:
     """The whole report as one XML document.
 
     :param activity: what the run did, for the suites' properties
+    :param flavour: who is to read it
     :raises LibraryMissing: junit-xml is not installed
     """
-    return _document(list(_suites(judgement, gate, header, activity)))
+    return _document(list(_suites(judgement, gate, header, activity, flavour)), flavour)
 
 
 def to_junit_files(
-    judgement: Judgement, gate: GateVerdict, header: RunHeader, activity: Activity | None = None
+    judgement: Judgement, gate: GateVerdict, header: RunHeader, activity: Activity | None = None,
+    flavour: Flavour = Flavour.JENKINS,
 ) -> dict[str, str]:
     """The report as files that every reader takes: ``TEST-port995.xml``, or ``TEST-port995-001.xml`` and so on when
     there are more than `MAX_CASES` cases or `MAX_OCTETS` octets. The fleet's suite is in the first.
@@ -86,7 +92,7 @@ def to_junit_files(
     """
     shards: list[list[_Suite]] = [[]]
     cases = octets = 0
-    for suite in _suites(judgement, gate, header, activity):
+    for suite in _suites(judgement, gate, header, activity, flavour):
         size = len(suite.text.encode("utf-8"))
         if shards[-1] and (cases + suite.tests > MAX_CASES or octets + size > MAX_OCTETS):
             shards.append([])
@@ -95,11 +101,13 @@ def to_junit_files(
         cases += suite.tests
         octets += size
     if len(shards) == 1:
-        return {"TEST-port995.xml": _document(shards[0])}
-    return {f"TEST-port995-{number:03d}.xml": _document(shard) for number, shard in enumerate(shards, 1)}
+        return {"TEST-port995.xml": _document(shards[0], flavour)}
+    return {f"TEST-port995-{number:03d}.xml": _document(shard, flavour) for number, shard in enumerate(shards, 1)}
 
 
-def _suites(judgement: Judgement, gate: GateVerdict, header: RunHeader, activity: Activity | None) -> Iterator[_Suite]:
+def _suites(
+    judgement: Judgement, gate: GateVerdict, header: RunHeader, activity: Activity | None, flavour: Flavour
+) -> Iterator[_Suite]:
     if junit_xml is None:
         raise LibraryMissing(
             f"the Python library junit-xml is needed where reports are written, and could not be imported ({_MISSING}):"
@@ -113,8 +121,9 @@ def _suites(judgement: Judgement, gate: GateVerdict, header: RunHeader, activity
     for result in judgement.results:
         (fleet if result.host is None else by_host.setdefault(result.host, [])).append(result)
     number = 1
-    yield _fleet_suite(judgement, gate, header, fleet, shared, unique)
+    yield _fleet_suite(judgement, gate, header, fleet, shared, unique, flavour)
     labels = endpoints_by_host(judgement)
+    places = {host.name: host.place for host in header.plan}
     views = {(one.host, one.endpoint): one for one in worth_showing(judgement)}
     for host in sorted(by_host):
         about_host = [result for result in by_host[host] if result.endpoint is None]
@@ -132,7 +141,8 @@ def _suites(judgement: Judgement, gate: GateVerdict, header: RunHeader, activity
                 _case(judgement, result, classname(host), unique, views.get((host, result.endpoint or "")))
                 for result in results
             ]
-            yield _suite(judgement, name, cases, properties, number, hostname=host)
+            place = places.get(host) or header.inventory
+            yield _suite(judgement, name, cases, properties, number, flavour, place, hostname=host)
 
 
 def _fleet_suite(
@@ -142,6 +152,7 @@ def _fleet_suite(
     results: list[Result],
     shared: dict[str, str],
     unique: UniqueNames,
+    flavour: Flavour,
 ) -> _Suite:
     cases = [_case(judgement, result, FLEET, unique) for result in results]
     told = [for_junit(reason, MESSAGE_LIMIT) for reason in gate.reasons[:REASONS_SHOWN]]
@@ -171,11 +182,14 @@ def _fleet_suite(
         **framework_properties(judgement),
         "gate": verdict,
     }
-    return _suite(judgement, "fleet", [*cases, case], properties, 1, stdout="\n".join(summary))
+    return _suite(
+        judgement, "fleet", [*cases, case], properties, 1, flavour, header.inventory, stdout="\n".join(summary)
+    )
 
 
 def _suite(
-    judgement: Judgement, name: str, cases: list[Any], properties: dict[str, str], number: int, **more: str
+    judgement: Judgement, name: str, cases: list[Any], properties: dict[str, str], number: int, flavour: Flavour,
+    place: str, **more: str,
 ) -> _Suite:
     suite = junit_xml.TestSuite(
         for_junit(name, MESSAGE_LIMIT),
@@ -188,17 +202,16 @@ def _suite(
         stdout=more.get("stdout"),
     )
     element = suite.build_xml_doc()
-    element.attrib.pop("disabled", None)
+    shape(element, flavour, place)
     ET.indent(element, " ")
     counts = (int(element.get(key, "0")) for key in ("tests", "failures", "errors"))
     return _Suite(ET.tostring(element, encoding="unicode"), *counts)
 
 
-def _document(suites: list[_Suite]) -> str:
+def _document(suites: list[_Suite], flavour: Flavour) -> str:
     tests, failures, errors = (sum(getattr(s, key) for s in suites) for key in ("tests", "failures", "errors"))
-    head = f'<testsuites name="port995" tests="{tests}" failures="{failures}" errors="{errors}">'
     body = "\n".join(suite.text for suite in suites)
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{head}\n{body}\n</testsuites>\n'
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{head(flavour, tests, failures, errors)}\n{body}\n</testsuites>\n'
 
 
 def _case(

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..policy.baseline import KNOWN
 from ..policy.gate import OPEN_QUESTIONS
 from ..policy.model import Exit, Result, Severity, Status
 from .escape import visible
+from .outlook import SHOWN, ahead_lines
+from .side_by_side import agreement, worth_showing
 from .tally import VERDICTS, tally
 from .told import Format, Told
 
@@ -38,6 +40,16 @@ def write(told: Told) -> dict[str, bytes]:
     ]
     if gate.reasons:
         lines += ["", "### Why", "", *(f"- {plain(reason)}" for reason in gate.reasons)]
+    if told.header.vantage_hosts:
+        lines += ["", f"Vantages only, not audited: {plain(', '.join(told.header.vantage_hosts))}."]
+    differ = [one for one in worth_showing(judgement) if one.differ or one.missing]
+    if differ:
+        lines += ["", f"### Vantages do not agree: {len(differ)}", ""]
+        lines += [f"- {plain(f'{one.host} {one.endpoint}: {agreement(one)}')}" for one in differ[:SHOWN]]
+        lines += [f"- ... and {len(differ) - SHOWN} more in report.json"] if len(differ) > SHOWN else []
+    ahead = [line.strip() for line in ahead_lines(judgement) if line]
+    if ahead:
+        lines += ["", f"### {plain(ahead[0].rstrip(':'))}", "", *(f"- {plain(line)}" for line in ahead[1:])]
     order = tuple(Severity)
     fails = [one for one in judgement.results if one.status is Status.FAIL and one.baseline != KNOWN]
     fails.sort(key=lambda one: (order.index(one.severity), one.host or "", one.endpoint or "", one.check_id))
@@ -48,19 +60,21 @@ def write(told: Told) -> dict[str, bytes]:
     sections = (("Fails", fails), ("Not proven", open_ones), ("Waived", waived), ("Known (baseline)", known))
     for heading, results in sections:
         if results:
-            added = _table(heading, results, MAX_OCTETS - size)
+            added = _table(heading, results, MAX_OCTETS - size, judgement.counts)
             lines += added
             size += sum(len(line.encode()) + 1 for line in added)
     return {FILE: ("\n".join(lines) + "\n").encode("utf-8")}
 
 
-def _table(heading: str, results: Sequence[Result], room: int) -> list[str]:
+def _table(heading: str, results: Sequence[Result], room: int, counts: Mapping[str, int]) -> list[str]:
     columns = "| severity | check | where | what |"
     head = ["", f"### {heading}: {len(results)}", "", columns, "| --- | --- | --- | --- |"]
     room -= sum(len(line) + 1 for line in head) + 100
     rows: list[str] = []
     for result in results:
         where = " ".join(filter(None, (result.host or "fleet", result.endpoint)))
+        together = counts.get(result.host or "", 1)
+        where += f" ({together} hosts)" if together != 1 else ""
         cells = (result.severity.value, result.check_id, where, f"{result.title}: {result.message}")
         row = f"| {' | '.join(plain(one) for one in cells)} |"
         room -= len(row.encode()) + 1

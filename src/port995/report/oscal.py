@@ -18,6 +18,8 @@ from ..policy.check import Check
 from ..policy.model import Result, Status
 from ..policy.registry import all_checks
 from .escape import LINE_LIMIT, MESSAGE_LIMIT, visible
+from .outlook import framework_properties
+from .side_by_side import agreement
 from .tally import VERDICTS
 from .told import Format, Told
 
@@ -58,6 +60,9 @@ def _document(told: Told) -> dict[str, Any]:
             _prop("equation", str(judgement.coverage)),
             _prop("gate-exit", str(told.gate.exit.value)),
             _prop("profile-sha256", judgement.profile_sha256),
+            _prop("changes-ahead", str(len(judgement.ahead))),
+            *(_prop("vantage-only", host) for host in header.vantage_hosts),
+            *(_prop("control", f"{name}: {words}") for name, words in framework_properties(judgement).items()),
         ],
         "local-definitions": {
             "components": [
@@ -81,7 +86,11 @@ def _document(told: Told) -> dict[str, Any]:
             ],
         },
     }
-    observations = [_observation(told, place, found, tool) for place, found in _places(told).items()]
+    views = {(one.host, one.endpoint): agreement(one) for one in judgement.views}
+    observations = [
+        _observation(told, place, found, tool, views.get((place[0] or "", place[1] or ""), ""))
+        for place, found in _places(told).items()
+    ]
     for key, value in (("observations", observations), ("risks", risks), ("findings", _findings(told))):
         if value:
             one_result[key] = value
@@ -143,6 +152,7 @@ def _item(told: Told, host: str) -> dict[str, Any]:
             _prop("disposition", told.judgement.dispositions[host].value),
             _prop("intent", intent),
             *([_prop("owner", owner)] if owner else []),
+            *([_prop("hosts", str(told.judgement.counts[host]))] if host in told.judgement.counts else []),
         ],
     }
 
@@ -162,9 +172,12 @@ def _places(told: Told) -> dict[tuple[str | None, str | None], list[Result]]:
 
 
 def _observation(
-    told: Told, place: tuple[str | None, str | None], results: Sequence[Result], tool: str
+    told: Told, place: tuple[str | None, str | None], results: Sequence[Result], tool: str, views: str
 ) -> dict[str, Any]:
-    """What was found at one place: a property per check, its class the check and its value the status."""
+    """What was found at one place: a property per check, its class the check and its value the status.
+
+    :param views: whether the vantages agree; empty: it is no place that they looked at
+    """
     host, endpoint = place
     where = visible(" ".join(filter(None, (host or "fleet", endpoint))), 300)
     told_of = [one for one in results if one.status not in (Status.PASS, Status.NOT_APPLICABLE)]
@@ -177,6 +190,7 @@ def _observation(
         "description": f"{len(results)} checks; {len(told_of)} of them neither pass nor lack an object",
         "props": [
             *([_prop("endpoint", endpoint)] if endpoint else []),
+            *([_prop("views", views)] if views else []),
             *({"name": "result", "ns": NS, "value": one.status.value, "class": one.check_id} for one in results),
         ],
         "methods": ["TEST-AUTOMATED", *(["EXAMINE"] if manual else [])],

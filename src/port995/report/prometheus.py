@@ -13,6 +13,7 @@ from ..policy.certificate import read_certificate
 from ..policy.endpoints import label_of
 from ..policy.model import FOLDING_ORDER, Disposition, Status
 from .escape import visible
+from .outlook import frameworks_json
 from .told import Format, Told
 
 FILE = "port995.prom"
@@ -59,6 +60,15 @@ def _lines(told: Told) -> Iterator[str]:
         good = folded in (Status.PASS, Status.NOT_APPLICABLE, Status.WAIVED)
         value = 0 if good else 1 if folded is Status.FAIL else 2
         yield _sample("port995_host_status", {"host": host, "status": folded.value}, value)
+    if judgement.ahead:
+        name = "port995_next_change_timestamp_seconds"
+        yield from _head(name, "When the first pass ends on the same evidence, Unix time.")
+        yield _sample(name, run, _unix(f"{judgement.ahead[0].day}T00:00:00+00:00"))
+    yield from _head("port995_framework_controls", "Controls of a framework by what the checks say of them.")
+    for framework in frameworks_json(judgement):
+        for verdict, count in framework["verdicts"].items():
+            labels = {**run, "framework": framework["id"], "verdict": verdict}
+            yield _sample("port995_framework_controls", labels, count)
     yield from _head("port995_certificate_not_after_seconds", "When a certificate that was shown ends, Unix time.")
     yield from sorted(set(_certificates(told)))
 

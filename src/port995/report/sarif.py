@@ -98,6 +98,8 @@ def _log(told: Told, results: Sequence[Result], *, full: bool, left_out: int = 0
             "equation": str(judgement.coverage),
             "gate": {"exit": told.gate.exit.value, "incomplete": told.gate.incomplete},
             "profile": {"id": judgement.profile_id, "sha256": judgement.profile_sha256},
+            **({"vantage_hosts": [visible(one, 200) for one in header.vantage_hosts]} if header.vantage_hosts else {}),
+            "ahead": len(judgement.ahead),
         },
     }
     lines = ",\n".join(json.dumps(_result(told, one, numbers[one.check_id], full=full)) for one in results)
@@ -172,6 +174,7 @@ def _result(told: Told, result: Result, rule: int, *, full: bool) -> dict[str, A
         "properties": {
             "status": result.status.value,
             "severity": result.severity.value,
+            **({"hosts": told.judgement.counts[result.host]} if result.host in told.judgement.counts else {}),
             **({"expected": visible(result.expected, MESSAGE_LIMIT)} if result.expected else {}),
             **({"observed": visible(result.observed, MESSAGE_LIMIT)} if result.observed else {}),
         },

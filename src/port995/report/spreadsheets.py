@@ -27,11 +27,11 @@ FORMULA = ("=", "+", "-", "@")
 
 CERTIFICATE_COLUMNS = (
     "host", "endpoint", "owner", "purpose", "subject", "names", "issuer", "serial", "key", "signature", "not_before",
-    "not_after", "sha256", "chain_position", "seen_by",
+    "not_after", "sha256", "chain_position", "seen_by", "hosts",
 )  # fmt: skip
 PROTOCOL_COLUMNS = (
     "host", "endpoint", "owner", "purpose", "version", "suites", "all_suites_known", "order", "groups", "signatures",
-    "not_spoken", "not_settled", "seen_by",
+    "not_spoken", "not_settled", "seen_by", "hosts",
 )  # fmt: skip
 
 
@@ -44,8 +44,8 @@ def cell(text: str) -> str:
 def write(told: Told) -> dict[str, bytes]:
     """Both inventories."""
     return {
-        CERTIFICATES: _csv(CERTIFICATE_COLUMNS, _certificates(told)),
-        PROTOCOLS: _csv(PROTOCOL_COLUMNS, _protocols(told)),
+        CERTIFICATES: _csv(CERTIFICATE_COLUMNS, _counted(told, _certificates(told))),
+        PROTOCOLS: _csv(PROTOCOL_COLUMNS, _counted(told, _protocols(told))),
     }
 
 
@@ -56,6 +56,12 @@ def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     for row in sorted(set(map(tuple, rows))):
         writer.writerow([cell(value) for value in row])
     return text.getvalue().encode("utf-8")
+
+
+def _counted(told: Told, rows: Iterable[list[str]]) -> Iterator[list[str]]:
+    """The rows, and how many hosts each one's host stands for."""
+    for row in rows:
+        yield [*row, str(told.judgement.counts.get(row[0], 1))]
 
 
 def _seen(told: Told) -> Iterator[tuple[str, str, list[str], Observation]]:
@@ -76,7 +82,7 @@ def _unseen(told: Told, seen: Iterable[str], columns: Sequence[str]) -> Iterator
     """A line for each host of the population of which there is none."""
     for host in sorted(set(told.judgement.dispositions) - set(seen)):
         words = f"not seen: {told.judgement.dispositions[host].value}"
-        yield [host, words, *_owner(told, host), *[""] * (len(columns) - 4)]
+        yield [host, words, *_owner(told, host), *[""] * (len(columns) - 5)]
 
 
 def _certificates(told: Told) -> Iterator[list[str]]:

@@ -11,6 +11,7 @@ from ..policy.gate import DEFAULT_RULES, GateRules
 from ..policy.model import GateVerdict, HostPlan, Judgement, Result
 from ..probe.model import Observation
 from .activity import Activity
+from .junit_flavours import Flavour
 from .run_header import RunHeader
 
 
@@ -25,6 +26,9 @@ class Told:
     rules: GateRules = DEFAULT_RULES
     observations: tuple[Observation, ...] = ()
     """Those of this run, in a fixed order."""
+
+    flavour: Flavour = Flavour.JENKINS
+    """Who is to read the JUnit files."""
 
     @functools.cached_property
     def plans(self) -> dict[str, HostPlan]:

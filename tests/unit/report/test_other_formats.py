@@ -16,7 +16,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from port995.policy.model import FOLDING_ORDER, HostPlan, Intent, Judgement, Severity, Status
+from port995.policy.model import FOLDING_ORDER, Flip, HostPlan, Intent, Judgement, Severity, Status, View, Views
 from port995.report.activity import activity_of
 from port995.report.formats import FormatError, all_formats, formats_of
 from port995.report.sarif import GITHUB_RESULTS
@@ -266,3 +266,60 @@ def test_formats_are_chosen_by_name() -> None:
     assert formats_of([]) == ()
     with pytest.raises(FormatError, match="no format 'pdf': choose among sarif"):
         formats_of(["pdf"])
+
+
+def many_as_one() -> Told:
+    """A host that stands for ten, looks that differ, a change ahead, and a host that only looks."""
+    base = five_hosts()
+    looks = tuple(
+        View(name, side, None, "192.0.2.2", 4, state, "x")
+        for name, side, state in (("a", "inside", "open"), ("b", "outside", "closed"))
+    )
+    flip = Flip(
+        "2026-12-01", "POP3S-CERT-003", Severity.HIGH, "good.example", "192.0.2.1:995", Status.PASS, Status.FAIL,
+        "it ends =cmd()", "x",
+    )  # fmt: skip
+    judgement = dataclasses.replace(
+        base, counts={"dark.example": 10}, ahead=(flip,), ahead_days=90,
+        views=(Views("bad.example", "192.0.2.2:995", looks, (), "a says open"),),
+    )  # fmt: skip
+    found, verdict, header = told(judgement)
+    return Told(found, verdict, dataclasses.replace(header, vantage_hosts=("eye.example",)))
+
+
+def test_how_many_hosts_a_host_stands_for_is_told_in_each_format() -> None:
+    run = many_as_one()
+    sarif = document(run, "port995.sarif")["runs"][0]
+    assert {one["properties"].get("hosts") for one in sarif["results"]} == {None, 10}
+    items = document(run, "assessment-results.json")["assessment-results"]["results"][0]["local-definitions"][
+        "inventory-items"
+    ]
+    assert [prop["value"] for one in items for prop in one["props"] if prop["name"] == "hosts"] == ["10"]
+    for name in ("certificates.csv", "protocols.csv"):
+        rows = list(csv.DictReader(io.StringIO(_text(run, name))))
+        assert {row["host"]: row["hosts"] for row in rows}["dark.example"] == "10"
+        assert {row["hosts"] for row in rows} == {"1", "10"}
+    assert r"dark.example 192.0.2.4\:995 \(10 hosts\)" in _text(run, "summary.md")
+
+
+def test_looks_that_differ_changes_ahead_and_vantages_are_told() -> None:
+    run = many_as_one()
+    summary = _text(run, "summary.md")
+    assert "### Vantages do not agree: 1" in summary and "a says open" in summary
+    assert r"2026\-12\-01 POP3S\-CERT\-003 fails" in summary and "eye.example" in summary
+    metrics = _text(run, "port995.prom")
+    assert re.search(r'^port995_next_change_timestamp_seconds\{profile="baseline"\} 1796083200$', metrics, re.MULTILINE)
+    assert re.search(r'^port995_framework_controls\{.*verdict=".*"\} \d+$', metrics, re.MULTILINE)
+    result = document(run, "assessment-results.json")["assessment-results"]["results"][0]
+    names = Counter(prop["name"] for prop in result["props"])
+    assert names["vantage-only"] == 1 and names["control"] > 10
+    views = [prop["value"] for one in result["observations"] for prop in one["props"] if prop["name"] == "views"]
+    assert views == ["they differ: a says open"]
+    assert document(run, "port995.sarif")["runs"][0]["properties"]["ahead"] == 1
+
+
+def test_what_was_added_keeps_to_the_schemas() -> None:
+    jsonschema.Draft4Validator(schema("sarif-schema-2.1.0.json")).validate(document(many_as_one(), "port995.sarif"))
+    jsonschema.Draft7Validator(schema("oscal_complete_schema-1-1-3.json")).validate(
+        document(many_as_one(), "assessment-results.json")
+    )
