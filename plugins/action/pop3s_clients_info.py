@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"The library of the collection can't be loaded: {IMPORT_ERROR}")
         _validation, given = self.validate_argument_spec(
             {
-                "run": {"type": "path", "required": True},
+                "run": {"type": "path"},
                 "host": {"type": "str", "required": True},
                 "profile": {"type": "str"},
                 "clients": {"type": "list", "elements": "str"},
@@ -63,9 +63,13 @@ class ActionModule(ActionBase):
         strange = [name for name in ids if name not in CLIENT_IDS]
         if strange:
             raise AnsibleActionFail(f"clients: {strange[0]!a} is not modelled: choose among {', '.join(CLIENT_IDS)}")
+        if ids and not given["run"]:
+            raise AnsibleActionFail("run: clients are computed from what was seen; give it, or set clients: []")
         try:
             settings = settings_for(load_profile(given["profile"])) if given["profile"] else None
-            observations, problems = open_run(Path(given["run"]).absolute()).observations()
+            observations, problems = (
+                open_run(Path(given["run"]).absolute()).observations() if given["run"] else ([], [])
+            )
         except (ProfileError, ValueError, RunError, LibraryMissing) as problem:
             raise AnsibleActionFail(f"Nothing can be told: {problem}") from problem
         seen = [one for one in observations if given["host"] in one.target.hosts]

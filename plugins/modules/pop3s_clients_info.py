@@ -19,9 +19,8 @@ description:
   - What can't be told is told as such. Runs on the controller, and opens no connection.
 options:
   run:
-    description: Folder of the run, on the controller.
+    description: Folder of the run, on the controller. Needed unless O(clients) is empty.
     type: path
-    required: true
   host:
     description: Name of the host in the run.
     type: str
