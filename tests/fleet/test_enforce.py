@@ -67,7 +67,7 @@ def test_it_is_refused_then_kept_then_nothing_is_left_to_do_and_it_is_given_back
 
     done = enforce(mail, tmp_path / "done", enforce_force=True)
     assert done.code == 0, done.said
-    gate = json.loads((tmp_path / "done" / mail.host.name / "gate" / "gate.json").read_text())
+    gate = json.loads((tmp_path / "done" / "hosts" / mail.host.name / "gate" / "gate.json").read_text())
     assert gate["exit"] == 0
     assert mail.audit() == (0, set())
     assert '"what": "confirmed"' in mail.host.console("tail -1 /var/lib/port995/record.jsonl")
