@@ -13,7 +13,7 @@ import pytest
 
 from .lab import Lab
 from .mail_host import BY_NAME, CERTIFICATE, KEY, NAME, MailHost
-from .playbook_on_lab import Ended, run
+from .playbook_on_lab import Ended, outside_vantage, run
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -29,18 +29,23 @@ def mails(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[M
         one.host.remove()
 
 
-def play(name: str, mails: list[MailHost], folder: Path, each: dict[str, dict[str, Any]], **variables: Any) -> Ended:
+def play(
+    name: str, mails: list[MailHost], folder: Path, each: dict[str, dict[str, Any]], serial: Any = "100%", **variables: Any
+) -> Ended:
     folder.mkdir()
     cas = folder / "cas.pem"
     cas.write_text("".join(one.ca.read_text() for one in mails))
     wanted: dict[str, Any] = {
         "pop3s_server_name": NAME, "audit_ca_file": str(cas), "audit_families": "4", "enforce_families": "4",
         "enforce_cleartext": "off", "enforce_certificate": CERTIFICATE, "enforce_key": KEY, "enforce_names": [NAME],
-        "enforce_clients": [], "enforce_force": True, "close_force": True, "enforce_checks": "not POP3S-PORT-001",
-        f"{name}_out": str(folder / "out"), "enforce_out": str(folder / "hosts"), f"{name}_serial": "100%",
+        "enforce_clients": [], "enforce_force": True, "close_force": True, "audit_side": "inside",
+        "converge_out": str(folder / "out"), "enforce_out": str(folder / "out"),
     }  # fmt: skip
     lab = mails[0].lab
-    return run(lab, folder, [one.host for one in mails], f"port995.pop3s.{name}", timeout=500, each=each, **{**wanted, **variables})
+    return run(
+        lab, folder, [one.host for one in mails], f"port995.pop3s.{name}", "-e", json.dumps({f"{name}_serial": serial}),
+        timeout=500, each=each, vantages=outside_vantage(lab, folder), **{**wanted, **variables},
+    )  # fmt: skip
 
 
 def intents(mails: list[MailHost], *words: str) -> dict[str, dict[str, Any]]:
@@ -80,7 +85,7 @@ def test_the_first_host_whose_audit_fails_is_taken_back_and_stops_the_rest(
     two = mails[:2]
     wrong = {one.host.name: {"pop3s_intent": "serve"} for one in two}
     # Nobody knows the CA: the audit can't pass.
-    ended = play("enforce", two, tmp_path / "wrong", wrong, enforce_serial=1, enforce_ca_file=str(mails[2].ca))
+    ended = play("enforce", two, tmp_path / "wrong", wrong, serial=1, enforce_ca_file=str(mails[2].ca))
     assert ended.code == 2, ended.said
     assert "The change is taken back." in ended.said and "POP3S-CERT-002" in ended.said, ended.said
     assert f"2 of 2 hosts are not enforced: {two[0].host.name} (" in ended.said
