@@ -50,13 +50,17 @@ def inventory(
     return {"all": whole}
 
 
-def outside_vantage(lab: Lab, folder: Path) -> dict[str, dict[str, Any]]:
-    """The vantage outside as an inventory host: a local one, whose Python is started there."""
+def outside_vantage(lab: Lab, folder: Path, *sources: str) -> dict[str, dict[str, Any]]:
+    """The vantage outside as an inventory host: a local one, whose Python is started there.
+
+    :param sources: addresses that it looks from
+    """
     python = folder / "python-outside"
     python.write_text(f'#!/bin/sh\nexec {shlex.join(lab.outside.prefix())} {shlex.quote(sys.executable)} "$@"\n')
     python.chmod(0o755)
     return {"outside": {
         "ansible_connection": "local", "ansible_python_interpreter": str(python), "pop3s_vantage_side": "outside",
+        "pop3s_vantage_source_addresses": list(sources),
     }}  # fmt: skip
 
 

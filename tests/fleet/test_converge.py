@@ -18,13 +18,17 @@ from .playbook_on_lab import Ended, outside_vantage, run
 pytestmark = pytest.mark.timeout(900)
 
 OPEN, DROPPED = {"ipv4": "open", "ipv6": "open"}, {"ipv4": "filtered", "ipv6": "filtered"}
+SECOND = "198.51.100.30"
+"""Another address of the vantage outside: silence to one alone may be a ban."""
 INSIDE = ["192.0.2.0/24", "2001:db8::/64"]
 
 
 @pytest.fixture(scope="module")
 def mails(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[MailHost]]:
     made = [MailHost(lab, BY_NAME["dovecot-2.3.19"], tmp_path_factory.mktemp(f"mail{number}")) for number in range(3)]
+    lab.outside.ip("address", "add", f"{SECOND}/24", "dev", "eth0")
     yield made
+    lab.outside.ip("address", "del", f"{SECOND}/24", "dev", "eth0")
     for one in made:
         one.host.remove()
 
@@ -44,7 +48,7 @@ def play(
     lab = mails[0].lab
     return run(
         lab, folder, [one.host for one in mails], f"port995.pop3s.{name}", "-e", json.dumps({f"{name}_serial": serial}),
-        timeout=500, each=each, vantages=outside_vantage(lab, folder), **{**wanted, **variables},
+        timeout=500, each=each, vantages=outside_vantage(lab, folder, lab.outside.ipv4, SECOND), **{**wanted, **variables},
     )  # fmt: skip
 
 
