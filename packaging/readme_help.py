@@ -24,7 +24,7 @@ from port995.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-ROLES = tuple(ROOT / "roles" / name for name in ("audit", "close"))
+ROLES = tuple(ROOT / "roles" / name for name in ("audit", "close", "enforce"))
 BEGIN = "<!-- written by packaging/readme_help.py: begin -->\n"
 END = "<!-- written by packaging/readme_help.py: end -->\n"
 WIDTH = 110

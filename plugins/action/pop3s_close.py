@@ -15,7 +15,6 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.port995.pop3s.plugins.plugin_utils._controller import plain, require_python
 
-MODULE = "port995.pop3s.pop3s_close"
 GRACE = 5.0
 """Seconds beyond the time limit after which the host must have taken the change back."""
 
@@ -24,6 +23,7 @@ class ActionModule(ActionBase):
     """See the documentation of the module."""
 
     TRANSFERS_FILES = False
+    MODULE = "port995.pop3s.pop3s_close"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the phase."""
@@ -42,14 +42,18 @@ class ActionModule(ActionBase):
         unsafe: dict[str, Any] = wrap_var(result)
         return unsafe
 
+    def _arguments(self) -> dict[str, Any]:
+        """What the module is given, beside who asks."""
+        return dict(self._task.args)
+
     def _call(self, **more: Any) -> dict[str, Any]:
         try:
             user = getpass.getuser()
         except (KeyError, OSError):
             user = "unknown user"
-        arguments = {**self._task.args, "who": f"{user}@{socket.gethostname()}", **more}
+        arguments = {**self._arguments(), "who": f"{user}@{socket.gethostname()}", **more}
         result: dict[str, Any] = self._execute_module(
-            module_name=MODULE, module_args=arguments, task_vars=self._task_vars
+            module_name=self.MODULE, module_args=arguments, task_vars=self._task_vars
         )
         return result
 

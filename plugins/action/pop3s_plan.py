@@ -159,14 +159,16 @@ class ActionModule(ActionBase):
                 "dns_timeout": {"type": "float", "default": 5.0},
                 "inside": {"type": "bool", "default": False},
                 "same_for_all": {"type": "list", "elements": "str", "default": []},
+                "hosts": {"type": "list", "elements": "str", "default": []},
             }
         )
-        self._require_one_run(task_vars or {})
+        if not given["hosts"]:
+            self._require_one_run(task_vars or {})
         vantages = self._places(task_vars or {}, given["vantages"])
         plan: list[HostPlan] = []
         targets: list[Target] = []
         vantage_hosts: list[str] = []
-        for host, wanted in self._population(task_vars or {}, given["same_for_all"], vantage_hosts):
+        for host, wanted in self._population(task_vars or {}, given["same_for_all"], vantage_hosts, given["hosts"]):
             plan.append(host)
             targets += wanted
         if not plan:
@@ -309,17 +311,21 @@ class ActionModule(ActionBase):
         return found
 
     def _population(
-        self, task_vars: Mapping[str, Any], same: list[str], vantage_hosts: list[str]
+        self, task_vars: Mapping[str, Any], same: list[str], vantage_hosts: list[str], only: list[str]
     ) -> Iterator[tuple[HostPlan, tuple[Target, ...]]]:
         """Every host of the inventory that is no vantage alone; those that the play leaves out are excluded and have no
         targets.
 
         :param same: variables that every host must have alike
         :param vantage_hosts: takes the names of those that are vantages and nothing else
+        :param only: hosts of the run; none: those of the play
         :raises AnsibleActionFail: a host has one of them another way than the first
         """
         hostvars = task_vars["hostvars"]
-        playing = set(task_vars.get("ansible_play_hosts_all", ()))
+        playing = set(only or task_vars.get("ansible_play_hosts_all", ()))
+        strangers = sorted(set(only) - {str(host) for host in task_vars["groups"]["all"]})
+        if strangers:
+            raise AnsibleActionFail(f"Nothing was probed: hosts names {strangers[0]!a}, which the inventory lacks.")
         members = set(_members(task_vars))
         first: tuple[str, dict[str, str]] | None = None
         for name in dict.fromkeys(str(host) for host in task_vars["groups"]["all"]):

@@ -177,6 +177,13 @@ options:
         the checks that rest on it are made.
     type: bool
     default: false
+  hosts:
+    description:
+      - The hosts of the run; all others are excluded. Those of the play when it is empty.
+      - With it the task may run once for each host, as a change does that is looked at before it is kept.
+    type: list
+    elements: str
+    default: []
   same_for_all:
     description:
       - Variables that a run has once. Fails when the inventory gives one of them to the hosts of the play in different

@@ -1334,7 +1334,50 @@ SHARED_OUT = (
     ),
 )  # fmt: skip
 
+ENFORCING = (
+    Mutant(
+        "records-that-are-not-known-are-nobody",
+        "src/port995/policy/shut_out.py",
+        '    if logins.get("state") == "unknown":',
+        '    if logins.get("state") == "unknown" and not logins.get("reasons"):',
+        "old versions are taken from users whose records could not be read",
+        ("tests/unit/policy/test_shut_out.py",),
+    ),
+    Mutant(
+        "silence-is-a-port-that-serves-nobody",
+        "src/port995/policy/shut_out.py",
+        '        return (), ["which modelled mail clients connect now: no TLS was seen on the host"]',
+        "        return (), []",
+        "clients are shut out of a host whose TLS could not be looked at",
+        ("tests/unit/policy/test_shut_out.py",),
+    ),
+    Mutant(
+        "an-oldest-version-that-is-not-known-is-the-wanted-one",
+        "src/port995/policy/shut_out.py",
+        "(now not in ORDER or ORDER.index(now)",
+        "(now in ORDER and ORDER.index(now)",
+        "a daemon whose oldest version can't be read loses it unasked",
+        ("tests/unit/policy/test_shut_out.py",),
+    ),
+    Mutant(
+        "the-firewall-opens-first",
+        "src/port995/enforcing/steps.py",
+        'made.wanted.firewall.state == "restricted" else len(parts)',
+        'made.wanted.firewall.state == "restricted" else 0',
+        "others reach a daemon that is not as wanted yet",
+        ("tests/unit/enforcing/test_steps.py",),
+    ),
+    Mutant(
+        "a-host-that-is-to-be-closed-is-served",
+        "src/port995/enforcing/steps.py",
+        '    if intent == "closed":',
+        '    if intent == "closed" and firewall:',
+        "a host whose owner wants it closed is opened",
+        ("tests/unit/enforcing/test_steps.py",),
+    ),
+)  # fmt: skip
+
 MUTANTS = (
     *LOOKING_FROM, *SEEING, *JUDGING, *BELIEVING, *TELLING, *CERTIFYING, *LOGGING_IN, *PLAYBOOK, *DNS, *ACTING, *SCOPED,
-    *INSIDE, *POLICY, *CLOSING, *SHARED_OUT,
+    *INSIDE, *POLICY, *CLOSING, *SHARED_OUT, *ENFORCING,
 )  # fmt: skip

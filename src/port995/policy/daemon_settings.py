@@ -19,6 +19,7 @@ from .registry import all_checks
 
 VERSIONS = {
     "POP3S-VER-002": "TLSv1", "POP3S-VER-003": "TLSv1.1", "POP3S-VER-004": "TLSv1.2", "POP3S-VER-005": "TLSv1.2",
+    "POP3S-VER-006": "TLSv1.3",
 }  # fmt: skip
 """The oldest version that is left by each check which takes one away."""
 ORDER = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")

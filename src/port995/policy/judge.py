@@ -25,6 +25,7 @@ from .dns_view import DnsSeen, DnsView
 from .endpoints import endpoints_of, sort_out
 from .fleet import expiring_next, fleet_endpoint, in_place
 from .inside_view import HostInside, InsideSeen
+from .mending import mending_words
 from .model import FOLDING_ORDER, Coverage, Disposition, Flip, HostPlan, Judgement, Result, Status, fold
 from .nmaps_word import unless_told
 from .path import Trust
@@ -340,6 +341,11 @@ def _facts(findings: Sequence[Finding]) -> tuple[str, ...]:
     return tuple(sorted(_one_line(part) for part in told if part))
 
 
+def _mending(check: Check) -> str:
+    """What mends it, and whether a role of the collection does."""
+    return f"{check.remediation.rstrip()} {mending_words(check.id)}".strip()
+
+
 def _result(
     check: Check, settings: CheckSettings, host: str | None, endpoint: str | None, findings: Sequence[Finding]
 ) -> tuple[Result, str]:
@@ -368,7 +374,7 @@ def _result(
         worst.expected,
         worst.observed,
         tuple(evidence),
-        "" if worst.status in (Status.PASS, Status.NOT_APPLICABLE) else check.remediation,
+        "" if worst.status in (Status.PASS, Status.NOT_APPLICABLE) else _mending(check),
         _references(check.references, settings.references),
         facts=_facts(ordered) if worst.status is Status.FAIL else (),
     )
