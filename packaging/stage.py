@@ -19,6 +19,8 @@ FILES = (
     "docs/architecture.md", "docs/benchmarks.md", "docs/certificates.md", "docs/footprint.md", "tests/config.yml",
     "docs/ci/README.md", "docs/ci/port995.sh", "docs/ci/github-actions.yml", "docs/ci/gitlab-ci.yml",
     "docs/ci/azure-pipelines.yml", "docs/ci/Jenkinsfile", "docs/ci/awx-audit.yml", "docs/ci/awx-job-template.yml",
+    "docs/drift/README.md", "docs/drift/awx.yml", "docs/drift/port995-drift.service",
+    "docs/drift/port995-drift.timer",
 )  # fmt: skip
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*.orig", ".plugin-cache.yaml")
 

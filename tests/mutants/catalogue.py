@@ -116,13 +116,13 @@ JUDGING = (
     Mutant(
         "unreachable-host-dropped",
         "src/port995/policy/judge.py",
-        "    heap = sort_out(run_id, targets, observations, expected)\n",
+        "    heap = sort_out(run_id, targets, observations, expected, owed)\n",
         "    observations = list(observations)\n"
         "    plan = [\n"
         "        host for host in plan if host.excluded is not None\n"
         "        or any(host.name in o.target.hosts and o.tcp and o.tcp.state in ('open', 'closed') for o in observations)\n"
         "    ]\n"
-        "    heap = sort_out(run_id, targets, observations, expected)\n",
+        "    heap = sort_out(run_id, targets, observations, expected, owed)\n",
         "a host that did not answer was never in the inventory",
         ("tests/unit/policy",),
     ),
@@ -984,7 +984,7 @@ LOOKING_FROM = (
     Mutant(
         "any-journal-pays-any-debt",
         "src/port995/evidence/run_folder.py",
-        "            if seen.vantage.name != vantage.name:",
+        "            if seen.vantage.name != name:",
         "            if False:",
         "a machine that others rule answers for another vantage",
         ("tests/unit/evidence/test_conclude.py",),
