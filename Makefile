@@ -69,6 +69,7 @@ bench: $(READY) ## Endpoints per second and memory, against peers
 	$(BIN)/python -m tests.bench.bench_full
 	$(BIN)/python -m tests.bench.bench_find
 	$(BIN)/python -m tests.bench.bench_judge
+	$(BIN)/python -m tests.bench.bench_reports
 	$(BIN)/python -m tests.bench.bench_close
 
 clean: ## Remove what was built

@@ -19,9 +19,7 @@ from collections.abc import Sequence
 from port995.evidence.conclude import ALWAYS
 from port995.policy.gate import gate
 from port995.policy.judge import judge
-from port995.policy.model import HostPlan, Intent
 from port995.policy.profile import load_profile
-from port995.probe.model import Observation, Target
 from port995.report.activity import activity_of
 from port995.report.formats import all_formats
 from port995.report.run_header import RunHeader, VantagePlan
@@ -34,19 +32,16 @@ SECONDS, MEGABYTES = 60.0, 1024.0
 """What 5 000 endpoints may cost, all formats together; memory with all that was judged in it."""
 
 
-def told_of(observations: Sequence[Observation], profile: str) -> Told:
+def told_of(endpoints: int, profile: str) -> Told:
     """The run of a fleet, judged."""
-    targets: tuple[Target, ...] = tuple(dict.fromkeys(one.target for one in observations))
-    plan = tuple(
-        HostPlan(host, Intent.SERVE, place=f"hosts.yml:{number}")
-        for number, host in enumerate(dict.fromkeys(host for target in targets for host in target.hosts), 1)
-    )
+    hosts, targets, observations = fleet(endpoints, profile)
+    plan = tuple(dataclasses.replace(host, place=f"hosts.yml:{number}") for number, host in enumerate(hosts, 1))
     rules = load_profile(profile)
     judgement = judge(
         run_id=RUN, plan=plan, targets=targets, observations=observations, profile=rules, anchors=anchors(), at=NOW
     )
     header = RunHeader(
-        RUN, "2026-11-24T11:00:00.000Z", plan, targets, rules.id, rules.sha256, "ca.pem", "0" * 64, "0",
+        RUN, "2026-11-24T11:00:00.000Z", plan, tuple(targets), rules.id, rules.sha256, "ca.pem", "0" * 64, "0",
         vantages=(VantagePlan("controller"),), inventory="hosts.yml",
     )  # fmt: skip
     return Told(judgement, gate(judgement), header, activity_of(RUN, observations), observations=tuple(observations))
@@ -54,7 +49,7 @@ def told_of(observations: Sequence[Observation], profile: str) -> Told:
 
 def one_size(endpoints: int, profile: str) -> dict[str, object]:
     """Write the reports of a fleet and measure."""
-    told = told_of(fleet(endpoints, profile), profile)
+    told = told_of(endpoints, profile)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     seconds: dict[str, float] = {}
     octets: dict[str, int] = {}

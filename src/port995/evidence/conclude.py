@@ -30,7 +30,7 @@ from ..probe.journal import sha256_of
 from ..probe.model import Observation
 from ..report.activity import Activity, activity_of
 from ..report.gate_file import GateFileError, read_gate_json, to_gate_json
-from ..report.json_report import as_text, to_json
+from ..report.json_report import to_octets
 from ..report.junit import to_junit_files
 from ..report.junit_flavours import Flavour
 from ..report.run_header import RunHeader
@@ -220,8 +220,7 @@ def _in_order(
 
 
 def _json(told: Told) -> dict[str, bytes]:
-    document = to_json(told.judgement, told.gate, told.header, told.activity, told.rules)
-    return {REPORT: as_text(document).encode("ascii")}
+    return {REPORT: to_octets(told.judgement, told.gate, told.header, told.activity, told.rules)}
 
 
 def _junit(told: Told) -> dict[str, bytes]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 from typing import Any
 
@@ -32,8 +33,34 @@ def to_json(
     :param activity: what the run did
     :param rules: what the gate was told to stop at
     """
-    activity = activity or Activity()
-    document = {
+    document = _head(judgement, gate, header, activity or Activity(), rules)
+    document["results"] = [_result(result) for result in judgement.results]
+    clean: dict[str, Any] = _clean(document)
+    return clean
+
+
+def to_octets(
+    judgement: Judgement, gate: GateVerdict, header: RunHeader, activity: Activity, rules: GateRules = DEFAULT_RULES
+) -> bytes:
+    """`as_text` of `to_json`, made one result after the other: a large fleet has hundreds of thousands, and twice as
+    much memory as the file itself is all that it should take."""
+    head = as_text({**_clean(_head(judgement, gate, header, activity, rules)), "results": []})
+    file = io.BytesIO()
+    if not judgement.results:
+        return head.encode("ascii")
+    file.write(head.removesuffix("]\n}\n").encode("ascii"))
+    for number, result in enumerate(judgement.results):
+        file.write(b",\n" if number else b"\n")
+        file.write(f"  {_line(_clean(_result(result)))}".encode("ascii"))
+    file.write(b"\n ]\n}\n")
+    return file.getvalue()
+
+
+def _head(
+    judgement: Judgement, gate: GateVerdict, header: RunHeader, activity: Activity, rules: GateRules
+) -> dict[str, Any]:
+    """The report but its results."""
+    return {
         "schema": REPORT_SCHEMA,
         "run_id": judgement.run_id,
         "tool": {"name": "port995", "version": header.tool_version, "versions": dict(sorted(header.versions.items()))},
@@ -72,10 +99,7 @@ def to_json(
         "deselected": list(judgement.deselected),
         "ahead": ahead_json(judgement),
         "frameworks": frameworks_json(judgement),
-        "results": [_result(result) for result in judgement.results],
     }
-    clean: dict[str, Any] = _clean(document)
-    return clean
 
 
 def as_text(document: dict[str, Any]) -> str:
@@ -84,11 +108,15 @@ def as_text(document: dict[str, Any]) -> str:
     parts = []
     for key, value in document.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            items = ",\n".join(f"  {json.dumps(item, separators=(', ', ': '))}" for item in value)
+            items = ",\n".join(f"  {_line(item)}" for item in value)
             parts.append(f" {json.dumps(key)}: [\n{items}\n ]")
         else:
             parts.append(f" {json.dumps(key)}: {json.dumps(value)}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _line(item: Any) -> str:
+    return json.dumps(item, separators=(", ", ": "))
 
 
 def coverage_json(judgement: Judgement) -> dict[str, Any]:

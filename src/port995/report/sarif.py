@@ -19,6 +19,7 @@ gate is.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import urllib.parse
@@ -102,10 +103,15 @@ def _log(told: Told, results: Sequence[Result], *, full: bool, left_out: int = 0
             "ahead": len(judgement.ahead),
         },
     }
-    lines = ",\n".join(json.dumps(_result(told, one, numbers[one.check_id], full=full)) for one in results)
-    head = json.dumps(run, indent=1).removesuffix("\n}")
     start = json.dumps({"$schema": SCHEMA, "version": "2.1.0"}).removesuffix("}")
-    return f'{start}, "runs": [{head},\n "results": [\n{lines}\n]}}]}}\n'.encode("ascii")
+    head = json.dumps(run, indent=1).removesuffix("\n}")
+    file = io.BytesIO()
+    file.write(f'{start}, "runs": [{head},\n "results": [\n'.encode("ascii"))
+    for number, one in enumerate(results):
+        line = json.dumps(_result(told, one, numbers[one.check_id], full=full))
+        file.write(f"{',' + chr(10) if number else ''}{line}".encode("ascii"))
+    file.write(b"\n]}]}\n")
+    return file.getvalue()
 
 
 def _rule(check: Check | None, id_: str, severity: Severity) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from port995.dns.model import DnsPlan
 from port995.policy.model import Disposition, Expiring, HostPlan, Intent, Judgement, Status
 from port995.probe.model import Connection, Observation, Resolution, Target, Vantage
 from port995.report import schema
-from port995.report.activity import activity_of
+from port995.report.activity import Activity, activity_of
 from port995.report.gate_file import GateFileError, read_gate_json, to_gate_json
-from port995.report.json_report import as_text, to_json
+from port995.report.json_report import as_text, to_json, to_octets
 from port995.report.run_header import ADDED, HeaderError, header_from_json, header_to_json
 
 from .judgements import (
@@ -248,3 +248,12 @@ def test_certificates_that_expire_next_stand_in_the_report() -> None:
             "endpoints": ["host 192.0.2.1:995"],
         }
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("judgement", [every_status(), five_hosts(), judgement_of([], {})])
+def test_the_file_is_the_document_however_it_is_written(judgement: Judgement) -> None:
+    found, verdict, header = told(judgement)
+    bare = dataclasses.replace(found, results=())
+    for one in (found, bare):
+        written = to_octets(one, verdict, header, Activity())
+        assert written.decode() == as_text(to_json(one, verdict, header, Activity()))
