@@ -107,7 +107,8 @@ def _parameters(function: Callable[..., object]) -> Iterator[tuple[str, str]]:
         default = parameter.default
         shown = default.value if isinstance(default, enum.Enum) else default
         told = declared.help or ""
-        yield called + value, told if shown in (None, "", False) else f"{told} Default: {shown}."
+        needed = default is inspect.Parameter.empty
+        yield called + value, told if needed or shown in (None, "", False) else f"{told} Default: {shown}."
 
 
 def _value(kind: object, name: str) -> str:
