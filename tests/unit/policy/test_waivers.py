@@ -303,3 +303,9 @@ def test_a_waiver_of_a_closed_host_lets_companions_be():
     """What is about another service of the host is another check."""
     seen = [session(one) for one in TARGETS] + [refused_companion(TARGETS[0])]
     assert statuses(judgement({}, seen=seen))[0] == "waived"
+
+
+def test_a_host_that_stands_for_many_is_most_of_the_fleet():
+    plan = [HostPlan(host.name, host.intent, count=7 if host.name == "mx1" else 1) for host in PLAN]
+    found = result_of(judgement(plan=plan), "POP3S-WVR-003", None)
+    assert found.status is Status.FAIL and "for 7 of 9 hosts" in found.message
