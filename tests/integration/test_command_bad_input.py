@@ -226,3 +226,19 @@ def test_the_folder_of_another_run_is_refused_and_left_alone(untouched: Listener
 def test_an_option_that_makes_no_sense(options: tuple[object, ...], untouched: Listener, tmp_path: Path) -> None:
     refused(audit(untouched, tmp_path / "out", *options))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", ["--waivers", "--baseline", "--attestations", "--population", "--ca-file", "--crl"])
+@pytest.mark.parametrize("there", [True, False], ids=["unusable", "missing"])
+def test_a_file_that_cant_be_used_is_told_before_a_search(
+    option: str, there: bool, untouched: Listener, tmp_path: Path
+) -> None:
+    file = tmp_path / "given"
+    if there:
+        file.write_text("that is nothing")
+    address, port = untouched.target.rsplit(":", 1)
+    target = f"{address.rpartition('.')[0]}.0-3"
+    find = ("--find", "native", "-p", port, "--pop3-port", 0, *QUICK)
+    run = port995("audit", target, *find, "--out", tmp_path / "out", option, file)
+    refused(run, str(file))
+    assert "searched" not in run.err and not (tmp_path / "out").exists()

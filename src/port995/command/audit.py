@@ -13,7 +13,7 @@ from typing import Annotated, Optional
 import typer
 
 from ..evidence.ask_dns import ask_dns
-from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin, questions_of
+from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin, check_files, questions_of
 from ..evidence.conclude import Conclusion, conclude
 from ..evidence.find import Found
 from ..evidence.inventory_places import places, shown_path
@@ -259,6 +259,15 @@ def audit(
             words = given.typed_words(targets, input_list)
             search = searching.Search(find, typed, words, exclude or (), ports, pop3_port, options)
             _refuse_a_full_folder(out)
+            try:
+                check_files(
+                    RunRequest(
+                        ca_file=ca_file, crl_files=tuple(crl or ()), waivers=waivers, baseline=baseline,
+                        attestations=attestations, own=own, population=population, policy=policy,
+                    )
+                )  # fmt: skip
+            except RequestError as error:
+                stop(Exit.USAGE, str(error))
             found = search.run(intent, planned)
             plan, aims, notes = found.plan, found.targets, found.notes
             options = dataclasses.replace(options, deadline=search.left(deadline))

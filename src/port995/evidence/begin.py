@@ -37,7 +37,7 @@ from .population_file import PopulationError
 from .protected_policy import PolicySource
 from .run_folder import RunError, RunFolder, create_run
 
-__all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "questions_of"]
+__all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "check_files", "questions_of"]
 
 LIBRARIES = ("cryptography", "junit-xml", "PyYAML", "ansible-core", "dnspython")
 DEFAULT_PARENT = Path("port995-runs")
@@ -192,6 +192,19 @@ def begin(
     out = request.out or DEFAULT_PARENT / f"{started.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
     inputs = {one.name: one.data for one in given}
     return create_run(out, header, profile.raw, anchors.pem, crls.pem, inputs)
+
+
+def check_files(request: RunRequest) -> None:
+    """Read and check the files of a request before there is a population: a search for it sends packets, and what can't
+    be used has to be told before. Whether waivers are for the whole fleet is told by `begin`.
+
+    :raises: as `begin`
+    """
+    list(read_given(request.waivers, request.baseline, (), (), request.policy, request.attestations, request.own))
+    if request.population is not None:
+        read_list(request.population, (), (), None)
+    load_anchors(request.ca_file)
+    load_crls(request.crl_files)
 
 
 def _require_something(profile: Profile, targets: Sequence[Target]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -43,6 +44,9 @@ S = TypeVar("S")
 
 DROWN = "POP3S-FLT-003"
 """The check that wants to know of every endpoint whether it speaks SSL 2.0."""
+
+SHOWN_ADDRESSES = 400
+"""Characters of the ranges of many addresses in a fact; longer ones are told by their hash."""
 
 ABOUT_POLICY = (WAIVERS_FAMILY, "POP3S-BASE-", ATTESTATIONS_FAMILY)
 """Checks of what the user gave: they are made last, and nothing is waived of them."""
@@ -261,6 +265,7 @@ def _judge_host(
         return _result(check, settings, plan.name, endpoint.label, findings)[0]
 
     for endpoint in endpoints:
+        before = len(results)
         ask = functools.partial(of_endpoint, endpoint)
         own = [ask(check, profile.checks[check.id], trust) for check in checks.values() if not is_shared(check)]
         told = tuple(filter(None, own))
@@ -275,9 +280,24 @@ def _judge_host(
             twin = Judged(told, later, _of_fleet(plan, endpoint, trust, DROWN in checks))
             twins.keep(key, twin)
         results += placed(twin.results, plan.name, endpoint.label)
+        results[before:] = _told_together(results[before:], endpoint)
         flips += moved(twin.ahead, plan.name, endpoint.label)
         seen_of.append(in_place(twin.fleet, plan, endpoint))
     return results, seen_of, flips, why
+
+
+def _told_together(results: Sequence[Result], endpoint: Endpoint) -> list[Result]:
+    """Results of an endpoint, where it stands for many addresses with these among the facts of its fails: its name is
+    the same whichever they are, and a baseline that knew some must not let others through."""
+    words = {word for seen in (*endpoint.sessions, *endpoint.companions) for word in seen.addresses}
+    if not words or all(result.status is not Status.FAIL for result in results):
+        return list(results)
+    every = " ".join(sorted(words))
+    fact = f"at {every}" if len(every) <= SHOWN_ADDRESSES else f"at sha256:{hashlib.sha256(every.encode()).hexdigest()}"
+    return [
+        dataclasses.replace(one, facts=tuple(sorted((*one.facts, fact)))) if one.status is Status.FAIL else one
+        for one in results
+    ]
 
 
 def _by_check(results: Iterable[Result]) -> dict[str, Result]:

@@ -102,6 +102,9 @@ class Use:
     hosts: tuple[str, ...]
     """Hosts of the population that it names."""
 
+    many: int = 0
+    """How many hosts these are: one that stands for many counts as many."""
+
     waived: int = 0
     fails: int = 0
     """Fails that it names and can't waive: its time has not begun or is over, or it lives too long for them."""
@@ -228,15 +231,16 @@ def apply_waivers(
                 continue
             counts[waiver.id][word] += 1
         after.append(result if told is None else _waived(result, told))
+    size = {host.name: host.count for host in plan}
     uses = tuple(
         Use(
-            waiver, tuple(sorted(named[waiver.id])), **counts[waiver.id],
+            waiver, tuple(sorted(named[waiver.id])), sum(size[name] for name in named[waiver.id]), **counts[waiver.id],
             too_long=tuple(one for one in Severity if one in too_long[waiver.id]),
             left_out=len(named[waiver.id] & excluded),
         )
         for waiver in waivers.entries
     )  # fmt: skip
-    return after, WaiverUse(uses, at, len(plan))
+    return after, WaiverUse(uses, at, sum(size.values()))
 
 
 def _waived(result: Result, waiver: Waiver) -> Result:

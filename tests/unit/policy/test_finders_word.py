@@ -5,16 +5,20 @@ addresses that are told together count as many, and all of them must be there.""
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from typing import Any
 
 import pytest
 
+from port995.policy.baseline import Baseline, KnownFail, RunOfBaseline
 from port995.policy.gate import gate
 from port995.policy.model import Exit, HostPlan, Intent, Judgement
 from port995.policy.nmaps_word import mixed
 from port995.probe.codec import observation_from_json, observation_to_json
 from port995.probe.model import Connection, Observation, Resolution, Target, TcpConnect, Vantage
+from port995.probe.ranges import count_of
 
+from .certificates import NOW
 from .seen import (
     CLOSED,
     CONTROLLER,
@@ -206,3 +210,29 @@ def test_a_refused_clear_text_port_shows_that_a_silent_host_is_alive() -> None:
                     refused_companion(aim, source))
     ]  # fmt: skip
     assert status_of(judged(seen, intent=Intent.CLOSED), "PORT-001") == "pass"
+
+
+@pytest.mark.parametrize(
+    "later",
+    [("198.51.100.7-198.51.100.8",), ("198.51.100.6", "198.51.100.8"), ("198.51.100.6-198.51.100.8",)],
+    ids=["others", "one other", "one more"],
+)
+def test_a_baseline_knows_which_addresses_it_knew_and_not_how_many(later: tuple[str, ...]) -> None:
+    """The name of a group says what was seen, and not of which addresses."""
+
+    def refused(addresses: tuple[str, ...], **options: Any) -> Judgement:
+        count = count_of(addresses)
+        return of_group(word_of_group(addresses=addresses), intent=Intent.SERVE, count=count, **options)
+
+    def said_of(judgement: Judgement) -> str:
+        return result_of(judgement, "PORT-001", GROUP).baseline
+
+    before = refused(("198.51.100.6-198.51.100.7",))
+    at = NOW
+    result = result_of(before, "PORT-001", GROUP)
+    known = Baseline(
+        at, at + datetime.timedelta(days=9), (RunOfBaseline("1", "", "", ""),), (GROUP,),
+        {(GROUP, result.endpoint, result.check_id): KnownFail(frozenset(result.facts), 1)},
+    )  # fmt: skip
+    assert said_of(refused(("198.51.100.6-198.51.100.7",), baseline=known)) == "known"
+    assert said_of(refused(later, baseline=known)) == "new"

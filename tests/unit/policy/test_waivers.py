@@ -317,3 +317,9 @@ def test_the_published_schema_takes_what_is_read_and_refuses_what_is_not():
             validator.validate(yaml.load(text(spoilt), Loader=yaml.BaseLoader))
         with pytest.raises(WaiverError):
             waivers(spoilt)
+
+
+def test_a_host_that_stands_for_many_is_most_of_the_fleet():
+    plan = [HostPlan(host.name, host.intent, count=7 if host.name == "mx1" else 1) for host in PLAN]
+    found = result_of(judgement(plan=plan), "POP3S-WVR-003", None)
+    assert found.status is Status.FAIL and "for 7 of 9 hosts" in found.message

@@ -105,8 +105,8 @@ def narrow(subject: FleetSubject) -> Sequence[Finding]:
     """More than half of three hosts or more."""
 
     def wrong(use: Use, seen: WaiverUse) -> str | None:
-        if seen.population > 2 and len(use.hosts) > WIDE * seen.population:
-            return f"is for {len(use.hosts)} of {seen.population} hosts"
+        if seen.population > 2 and use.many > WIDE * seen.population:
+            return f"is for {use.many} of {seen.population} hosts"
         return None
 
     return _each(subject, wrong, "none is for more than half of the fleet")
