@@ -321,5 +321,5 @@ def test_the_published_schema_takes_what_is_read_and_refuses_what_is_not():
 
 def test_a_host_that_stands_for_many_is_most_of_the_fleet():
     plan = [HostPlan(host.name, host.intent, count=7 if host.name == "mx1" else 1) for host in PLAN]
-    found = result_of(judgement(plan=plan), "POP3S-WVR-003", None)
+    found = result_of(judgement({"hosts": "[mx1]"}, plan=plan), "POP3S-WVR-003", None)
     assert found.status is Status.FAIL and "for 7 of 9 hosts" in found.message
