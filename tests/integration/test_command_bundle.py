@@ -286,3 +286,15 @@ def test_only_a_whole_bundle_is_shared(made: Made, tmp_path: Path) -> None:
     assert port995("bundle", bundle, "--share", "--out", tmp_path / "shared").code == 4
     assert port995("bundle", made.bundle, "--share", "--redact", "all", "--out", tmp_path / "shared").code == 2
     assert not (tmp_path / "shared").exists()
+
+
+def test_the_log_of_a_bundle_that_is_gone_is_not_gone_on_with(made: Made, tmp_path: Path) -> None:
+    out, log = tmp_path / "again", tmp_path / "again.custody.jsonl"
+    assert port995("bundle", made.run, "--out", out).code == 0
+    shutil.rmtree(out)
+    before = log.read_bytes()
+    for command in (("bundle", made.run, "--out", out), ("audit", "192.0.2.1", "--bundle", out),
+                    ("bundle", made.bundle, "--share", "--out", out)):  # fmt: skip
+        ended = port995(*command)
+        assert ended.code == 2 and str(log) in ended.err, ended
+    assert log.read_bytes() == before and not out.exists()

@@ -38,7 +38,7 @@ from . import find as searching
 from . import nmap_scan
 from . import options as given
 from .ansible_inventory import InventoryError, problems_of, read_inventory
-from .bundle import bundled, signing_key
+from .bundle import bundled, require_free, signing_key
 from .ending import guarded, say, stop
 from .progress import progress
 from .sink import Sink
@@ -203,8 +203,8 @@ def audit(
     wanted = given.chosen_formats(formats)
     if sign_key is not None and bundle is None:
         stop(Exit.USAGE, "--sign-key signs the evidence: name it with --bundle")
-    if bundle is not None and bundle.exists():
-        stop(Exit.USAGE, f"--bundle: {bundle} is there already: name another folder")
+    if bundle is not None:
+        require_free(bundle)
     key = signing_key(sign_key)
     rules = given.rules_of(fail_on, gate_checks, min_coverage, max_waived, max_age)
     logins = logging_in.logins_given(credentials, ca_file, allow_dele, auth_unverified, os.environ)

@@ -11,7 +11,7 @@ from typing import Annotated, Optional
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ..evidence.bundle import SUMS, BundleError, make_bundle, record_custody
+from ..evidence.bundle import SUMS, BundleError, make_bundle, record_custody, refuse_taken
 from ..evidence.run_folder import RunError
 from ..evidence.share import POLICIES, share
 from ..evidence.sshsig import SignatureError, load_private_key, read_signers
@@ -70,6 +70,14 @@ def signing_key(path: Path | None) -> Ed25519PrivateKey | None:
         return load_private_key(path, passphrase.encode() if passphrase else None)
     except SignatureError as error:
         stop(Exit.USAGE, str(error))
+
+
+def require_free(out: Path) -> None:
+    """End with exit code 2 before anything is sent, where a bundle could not be put."""
+    try:
+        refuse_taken(out)
+    except BundleError as error:
+        stop(Exit.USAGE, f"--bundle: {error}")
 
 
 def bundled(run: Path, out: Path, key: Ed25519PrivateKey | None, *, quiet: bool = False) -> None:

@@ -58,8 +58,7 @@ def make_bundle(
     """
     read_gate(run_path)
     run = open_run(run_path)
-    if os.path.lexists(out):
-        raise BundleError(f"{out} is there already: name another folder")
+    refuse_taken(out)
     beside = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         beside.mkdir(parents=True)
@@ -80,6 +79,18 @@ def make_bundle(
         shutil.rmtree(beside, ignore_errors=True)
     record_custody(out, "made", sums)
     return sums.count(b"\n")
+
+
+def refuse_taken(out: Path) -> None:
+    """Refuse a place for a bundle where something is, or the log of one that was there: the new one's line would follow
+    from the old one's, and `verify` would find fault with it.
+
+    :raises BundleError: it is taken
+    """
+    if os.path.lexists(out):
+        raise BundleError(f"{out} is there already: name another folder")
+    if os.path.lexists(custody_log(out)):
+        raise BundleError(f"{custody_log(out)} is the log of another bundle: keep it with that, or name another folder")
 
 
 def files_of(run: RunFolder) -> list[str]:

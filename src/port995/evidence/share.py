@@ -17,7 +17,7 @@ from typing import Any
 
 from ..policy.libraries import ed25519
 from .atomic_write import sync_folder, write_atomically
-from .bundle import BUNDLE, SIGNATURE, SUMS, BundleError, paths_in, record_custody, sums_of
+from .bundle import BUNDLE, SIGNATURE, SUMS, BundleError, paths_in, record_custody, refuse_taken, sums_of
 from .run_folder import PROFILE, REPORT, run_error
 from .sshsig import sign
 
@@ -45,8 +45,7 @@ def share(bundle: Path, out: Path, key: ed25519.Ed25519PrivateKey | None, polici
         raise BundleError(f"what to take out is {', '.join(unknown) or 'nothing'}: choose of {', '.join(POLICIES)}")
     if NAMES in wanted:
         wanted.add(TEXTS)
-    if os.path.lexists(out):
-        raise BundleError(f"{out} is there already: name another folder")
+    refuse_taken(out)
     try:
         report = json.loads((bundle / REPORT).read_bytes())
         index = json.loads((bundle / BUNDLE).read_bytes())
