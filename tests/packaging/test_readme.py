@@ -125,7 +125,9 @@ def test_links_lead_to_files_that_are_there_in_the_checkout_and_in_what_is_relea
     staged = tmp_path / "pop3s"
     subprocess.run([sys.executable, ROOT / "packaging" / "stage.py", staged], check=True, timeout=60)
     for tree in (ROOT, staged):
-        for name in ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "roles/audit/README.md", "roles/close/README.md"):
+        roles = sorted(path.relative_to(tree).as_posix() for path in tree.glob("roles/*/README.md"))
+        assert roles
+        for name in ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "docs/drift/README.md", "docs/ci/README.md", *roles):
             document = tree / name
             for link in re.findall(r"\]\(([^)#\s]+)\)", document.read_text(encoding="utf-8")):
                 assert link.startswith("https://") or (document.parent / link).exists(), f"{document}: {link}"
