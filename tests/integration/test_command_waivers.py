@@ -219,3 +219,21 @@ def test_waivers_that_have_to_be_signed_are_taken_from_their_approver_alone(
     keygen("-Y", "sign", "-n", "port995", "-f", tmp_path / "b", path)
     assert judged().code == 2
     assert port995("judge", plain, "--waiver-signers", tmp_path / "signers", "--out", tmp_path / "x").code == 2
+
+
+@pytest.mark.parametrize("name", ["journal-controller.jsonl", "profile.yml", "anchors.pem"])
+def test_what_was_changed_after_the_verdict_gets_no_new_one(plain: Path, tmp_path: Path, name: str) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(plain, run)
+    data = (run / name).read_bytes()
+    (run / name).write_bytes(data + b"\n")
+    for arguments in ((), ("--fail-on", "critical"), ("--profile", "strict", "--out", tmp_path / "new")):
+        done = port995("judge", run, *arguments, "-q")
+        assert done.code == 4 and name in done.err, done
+    assert not (tmp_path / "new").exists()
+    assert port995("gate", run).code == 4
+    (run / name).unlink()
+    assert port995("judge", run, "-q").code == 4
+    (run / name).write_bytes(data)
+    assert port995("judge", run, "-q").code == 1
+    assert port995("gate", run).code == 1

@@ -324,6 +324,8 @@ def rules_of(
     fail_on: Severity, checks: str, min_coverage: float, max_waived: int | None, max_age: float | None
 ) -> GateRules:
     """What the gate stops at; ends with exit code 2 where a value makes no sense."""
+    if max_age is not None and not 0 < max_age < float("inf"):
+        stop(Exit.USAGE, f"--max-age is {max_age:g}, a number of hours above 0 is expected")
     rules = GateRules(fail_on, checks, min_coverage, max_waived, None if max_age is None else max_age * 3600)
     try:
         rules.check()

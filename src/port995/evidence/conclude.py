@@ -60,6 +60,7 @@ from .run_folder import (
     require_plain,
     run_error,
 )
+from .unchanged import is_report, require_unchanged
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +90,7 @@ def conclude(
     :raises LibraryMissing: a library that judging or writing needs is not installed; there is no ``gate.json`` then
     """
     own = load_own(own_files_of(run))
+    require_unchanged(run)
     _remove_reports(run.path)
     # Whole seconds, as reports write it: judged again at what they say, it is judged at the same moment.
     at = (at if at is not None else datetime.datetime.now(datetime.UTC)).replace(microsecond=0)
@@ -179,7 +181,8 @@ def read_gate(out: Path) -> GateVerdict:
                 raise RunError(f"{path} came after the verdict: remove it, or judge the run again")
     for name, digest in gate.files.items():
         if _digest(out / name) != digest:
-            raise RunError(f"{out / name} was changed after the verdict: judge the run again")
+            advice = "judge the run again" if is_report(name) else "restore it, or run the audit again"
+            raise RunError(f"{out / name} was changed after the verdict: {advice}")
     _same_as_report(out, gate.verdict)
     return gate.verdict
 

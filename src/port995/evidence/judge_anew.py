@@ -23,6 +23,7 @@ from .given_files import POPULATIONS, WAIVERS_SIGNATURE, WAIVERS_SIGNERS, GivenF
 from .own_files import is_own, own_files_of
 from .protected_policy import PolicySource
 from .run_folder import ANCHORS, CRLS, HOSTS, PROFILE, RunError, RunFolder, create_run, read_bytes, run_error
+from .unchanged import require_unchanged
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +66,7 @@ def judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str,
 
 
 def _judge_anew(run: RunFolder, out: Path, rules: OtherRules, command: tuple[str, ...]) -> RunFolder:
+    require_unchanged(run)
     header = run.header
     if rules.loaded is not None:
         profile = rules.loaded

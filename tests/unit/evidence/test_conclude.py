@@ -104,6 +104,7 @@ def test_a_journal_cut_off_anywhere_never_passes(tmp_path: Path, kept: int) -> N
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:kept]))
     assert conclude(run, at=NOW).gate.exit is Exit.INCOMPLETE
+    (tmp_path / "gate.json").unlink()
     path.write_bytes(b"".join(lines[:kept]) + lines[kept][:40])
     verdict = conclude(run, at=NOW).gate
     assert verdict.exit is Exit.INCOMPLETE
@@ -246,6 +247,12 @@ def test_a_run_whose_profile_anchors_or_header_changed_is_not_judged(tmp_path: P
         file.write(b"\n")
     with pytest.raises(RunError, match=name.replace(".", r"\.")):
         conclude(run, at=NOW)
+    with pytest.raises(RunError, match="was changed"):
+        read_gate(tmp_path)
+    # Without the verdict, which tells, what stands in the header does.
+    (tmp_path / "gate.json").unlink()
+    with pytest.raises(RunError, match=name.replace(".", r"\.")):
+        conclude(run, at=NOW)
     assert not (tmp_path / "gate.json").exists()
 
 
@@ -365,6 +372,7 @@ def test_crls_are_kept_judged_by_and_vouched_for(tmp_path: Path) -> None:
     (tmp_path / "crls.pem").write_bytes(crls_pem() + b"\n")
     with pytest.raises(RunError, match="crls.pem was changed"):
         read_gate(tmp_path)
+    (tmp_path / "gate.json").unlink()
     with pytest.raises(RunError, match="not the CRLs of this run"):
         conclude(open_run(tmp_path), at=NOW)
     (tmp_path / "crls.pem").unlink()

@@ -138,6 +138,7 @@ def test_two_jobs_from_one_address_are_one_witness(tmp_path: Path) -> None:
 def test_what_one_of_two_shards_found_open_fails(tmp_path: Path) -> None:
     one, two = shard(tmp_path / "1", 1, HOSTS), shard(tmp_path / "2", 2, HOSTS[:1], keep=0)
     (two.path / "journal-controller.jsonl").unlink()
+    (two.path / "gate.json").unlink()
     lost = [dataclasses.replace(seen(TARGETS[0], source, service, OPEN if service == "pop3s" else seen(TARGETS[0], source).tcp),
                                 run_id=two.header.run_id) for source in SOURCES for service in ("pop3", "pop3s")]  # fmt: skip
     with JournalWriter(str(two.journal_path("controller"))) as journal:
@@ -199,6 +200,7 @@ def test_a_vantage_owes_what_its_shard_had_and_no_more(tmp_path: Path) -> None:
     found = merged(tmp_path, one, two)
     assert found.judgement.host_status == dict.fromkeys(HOSTS, Status.PASS)
     (two.journal_path("office")).unlink()
+    (two.path / "gate.json").unlink()
     conclude(two, at=NOW)
     run = merge([one.path, two.path], expected(*HOSTS), "hosts.ini", tmp_path / "again")
     found = conclude(run, at=NOW)
@@ -228,6 +230,7 @@ def test_a_journal_that_can_not_be_read_is_taken_and_told(tmp_path: Path) -> Non
     one, two = shard(tmp_path / "1", 1, HOSTS[:1]), shard(tmp_path / "2", 2, HOSTS[1:])
     journal = two.journal_path("controller")
     journal.write_bytes(journal.read_bytes()[:-40])
+    (two.path / "gate.json").unlink()
     conclude(two, at=NOW)
     found = merged(tmp_path, one, two)
     assert found.gate.exit is Exit.INCOMPLETE
