@@ -112,7 +112,7 @@ def test_it_holds_the_evidence_behind_every_verdict(made: Made) -> None:
         ["openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in", certificates[0]], capture_output=True, check=True
     )
     assert done.stdout.decode().strip().split("=")[1].replace(":", "").lower() == certificates[0].stem
-    assert document["origin"]["operator"] and document["command"]
+    assert document["origin"]["operator"]
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -21,7 +21,7 @@ from port995.probe.options import ScanOptions
 RUN = "0" * 32
 BASELINE = load_profile("baseline")
 HELLO_CHECKS = tuple(
-    id_ for id_, check in all_checks().items() if check.asks and check.on_endpoint and id_ in BASELINE.checks
+    id_ for id_, check in all_checks().items() if check.asks and check.on_endpoint and id_ in BASELINE.of_run(dns=False).checks
 )
 """Checks of the profile that rest on hellos to one endpoint."""
 
