@@ -45,7 +45,9 @@ def command(
     play = [{"hosts": "all", "gather_facts": False, "tasks": [{"block": [{module: options, "register": "ended"}], "always": [keep]}]}]
     (folder / "play.yml").write_text(yaml.safe_dump(play))
     return ["env", f"HOME={folder}",
-            f"ANSIBLE_LOCAL_TEMP={folder}/tmp", "ANSIBLE_TIMEOUT=5", str(ANSIBLE_PLAYBOOK), "-i",
+            f"ANSIBLE_LOCAL_TEMP={folder}/tmp", "ANSIBLE_TIMEOUT=5",
+            # The path of a socket is short, and a worker's folder is not.
+            f"ANSIBLE_SSH_CONTROL_PATH_DIR={lab.folder}/cp", str(ANSIBLE_PLAYBOOK), "-i",
             str(folder / "hosts.yml"), str(folder / "play.yml"), *more]  # fmt: skip
 
 

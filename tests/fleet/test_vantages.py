@@ -69,6 +69,7 @@ def audit(lab: Lab, folder: Path, looks: Host, servers: dict[str, Any], **extra:
          json.dumps(given)],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder,
         env={**os.environ, "HOME": str(folder), "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"), "ANSIBLE_TIMEOUT": "5",
+             "ANSIBLE_SSH_CONTROL_PATH_DIR": f"{lab.folder}/cp",
              "NO_COLOR": "1"},
     )  # fmt: skip
 
