@@ -27,6 +27,7 @@ try:
     )
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.given_files import load_scope
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.inventory_places import (
+        hashes,
         places,
         shown_path,
     )
@@ -203,6 +204,7 @@ class ActionModule(ActionBase):
             waiver_signers=Path(given["waiver_signers"]) if given["waiver_signers"] else None,
             baseline=Path(given["baseline"]) if given["baseline"] else None,
             inventory=shown_path(sources[0]) if sources else "",
+            inventory_sha256=hashes(sources),
             vantage_hosts=tuple(vantage_hosts),
             population=Path(given["population"]) if given["population"] else None,
             population_seconds=given["resolve_timeout"],

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.port995.pop3s.plugins.plugin_utils._controller import require_python
 
 try:
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.bundle import make_bundle
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.conclude import conclude
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.own_files import (
         OwnFileError,
@@ -24,6 +26,10 @@ try:
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.run_folder import (
         RunError,
         open_run,
+    )
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.evidence.sshsig import (
+        SignatureError,
+        load_private_key,
     )
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.gate import GateRules
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.libraries import LibraryMissing
@@ -64,6 +70,8 @@ class ActionModule(ActionBase):
                 "checks_path": {"type": "list", "elements": "path", "default": []},
                 "formats": {"type": "list", "elements": "str", "default": []},
                 "junit_flavour": {"type": "str", "choices": [one.value for one in Flavour], "default": "jenkins"},
+                "bundle": {"type": "path"},
+                "sign_key": {"type": "path"},
                 "fail_on_gate": {"type": "bool", "default": True},
                 "show": {"type": "bool", "default": True},
             }
@@ -73,12 +81,16 @@ class ActionModule(ActionBase):
             formats = formats_of(given["formats"])
         except FormatError as problem:
             raise AnsibleActionFail(f"The run was not judged: {problem}") from problem
+        bundle, key = _signed_bundle(given)
         out = Path(given["out"]).absolute()
         result.update(changed=False, out=str(out))
         try:
             run = open_run(out)
             with using(read_own(map(Path, given["checks_path"]))):
                 conclusion = conclude(run, rules=rules, formats=formats, flavour=Flavour(given["junit_flavour"]))
+            if bundle is not None:
+                make_bundle(out, bundle, key)
+                result["bundle"] = str(bundle)
         except (RunError, OwnFileError, LibraryMissing) as problem:
             result.update(failed=True, msg=f"Nothing can be vouched for (exit {int(Exit.CANNOT_VOUCH)}): {problem}")
             return result
@@ -107,6 +119,25 @@ class ActionModule(ActionBase):
             result["failed"] = True
         unsafe: dict[str, Any] = wrap_var(result)
         return unsafe
+
+
+def _signed_bundle(given: Mapping[str, Any]) -> tuple[Path | None, Any]:
+    """Where the evidence goes, and the key that signs it; its passphrase comes from the environment.
+
+    :raises AnsibleActionFail: a key without a bundle, or one that can't be used
+    """
+    if given["sign_key"] and not given["bundle"]:
+        raise AnsibleActionFail("The run was not judged: sign_key signs the evidence: name it with bundle.")
+    bundle = Path(given["bundle"]).absolute() if given["bundle"] else None
+    if bundle is not None and bundle.exists():
+        raise AnsibleActionFail(f"The run was not judged: {bundle} is there already: name another bundle.")
+    if not given["sign_key"]:
+        return bundle, None
+    passphrase = os.environ.get("PORT995_SIGN_PASSPHRASE")
+    try:
+        return bundle, load_private_key(Path(given["sign_key"]), passphrase.encode() if passphrase else None)
+    except (SignatureError, LibraryMissing) as problem:
+        raise AnsibleActionFail(f"The run was not judged: {problem}") from problem
 
 
 def _first(reasons: tuple[str, ...]) -> list[str]:

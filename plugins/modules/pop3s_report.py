@@ -64,6 +64,15 @@ options:
     type: str
     choices: [jenkins, strict, gitlab]
     default: jenkins
+  bundle:
+    description:
+      - Folder to make of the evidence, on the controller, with hashes over all of it. It may not be there yet.
+    type: path
+  sign_key:
+    description:
+      - OpenSSH Ed25519 key on the controller that signs O(bundle). Its passphrase comes in the environment variable
+        E(PORT995_SIGN_PASSPHRASE).
+    type: path
   fail_on_gate:
     description: Fail the task unless the gate is passed.
     type: bool
@@ -105,6 +114,11 @@ out:
   description: Folder of the run.
   returned: always
   type: str
+bundle:
+  description: Folder of the evidence.
+  returned: O(bundle) was given
+  type: str
+  sample: /srv/evidence/2026-11
 files:
   description: Reports that were written, C(gate.json) last.
   returned: when it was judged

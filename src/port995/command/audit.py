@@ -16,7 +16,7 @@ from ..evidence.ask_dns import ask_dns
 from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin, check_files, questions_of
 from ..evidence.conclude import Conclusion, conclude
 from ..evidence.find import Found
-from ..evidence.inventory_places import places, shown_path
+from ..evidence.inventory_places import hashes, places, shown_path
 from ..evidence.judged_xml import as_nmap_xml
 from ..evidence.protected_policy import policy_source, protected_profile
 from ..evidence.run_folder import RunError, RunFolder
@@ -282,7 +282,8 @@ def audit(
         partial, deadline, dns_plan, tuple(crl or ()), waivers=waivers, baseline=baseline,
         waiver_signers=waiver_signers,
         attestations=attestations, own=own,
-        inventory=shown_path(inventory) if inventory is not None else "", vantage_hosts=vantage_hosts,
+        inventory=shown_path(inventory) if inventory is not None else "",
+        inventory_sha256=hashes([inventory]) if inventory is not None else "", vantage_hosts=vantage_hosts,
         population=population, population_seconds=resolve_timeout, scope=permitted,
         loaded=loaded, policy=policy,
     )  # fmt: skip

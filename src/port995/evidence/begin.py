@@ -96,6 +96,9 @@ class RunRequest:
     inventory: str = ""
     """The inventory file, for reports; empty: targets were typed."""
 
+    inventory_sha256: str = ""
+    """Its files and their hashes, in words. Their bytes are not kept: an inventory may hold passwords."""
+
     vantage_hosts: tuple[str, ...] = ()
     """Inventory hosts that look and are not looked at: no part of the population."""
 
@@ -184,7 +187,7 @@ def begin(
         crls.sha256,
         {one.name: InputFile(one.source, hashlib.sha256(one.data).hexdigest()) for one in given},
         request.inventory,
-        origin(),
+        {**origin(), **({"inventory": request.inventory_sha256} if request.inventory_sha256 else {})},
         request.vantage_hosts,
         None if request.scope is None else request.scope.scope,
         request.inside,

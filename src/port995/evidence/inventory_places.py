@@ -6,6 +6,7 @@ A reader of text, not of inventories: Ansible tells no lines. A host that a rang
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -47,6 +48,19 @@ def places(sources: Iterable[Path], names: Iterable[str], start: Path | None = N
                 if word in wanted and word not in found:
                     found[word] = f"{shown}:{number}"
     return found
+
+
+def hashes(sources: Iterable[Path], start: Path | None = None) -> str:
+    """The files of inventories with their SHA-256, for the record; a file that can't be read says so."""
+    told = []
+    for path in (file for source in sources for file in inventory_files(source)):
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            digest = f"can't be read ({error.strerror or error})"
+        told.append(f"{shown_path(path, start)} sha256:{digest}")
+    return ", ".join(told[:MAX_FILES])
 
 
 def shown_path(path: Path, start: Path | None = None) -> str:
