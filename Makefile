@@ -11,7 +11,7 @@ FLEET ?= tests/fleet
 READY := $(VENV)/.ready
 export INVENTORY TARGETS OUT AUDIT_ARGS PYTHON
 
-.PHONY: help venv audit test lint sanity matrix collection dist chroots fleet-images fleet-test mutants truth bench clean
+.PHONY: help venv audit test lint sanity wide matrix collection dist chroots fleet-images fleet-test mutants truth bench clean
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -32,6 +32,10 @@ lint: $(READY) ## ruff, mypy, yamllint, ansible-lint, changelog
 
 sanity: $(READY) ## ansible-test sanity on the staged collection
 	@packaging/sanity.sh $(abspath $(BIN))
+
+wide: $(READY) ## The tests that `make test` has no time for
+	@packaging/test_servers.sh
+	$(BIN)/python -m pytest $(BY_FILE) -m wide tests/integration
 
 matrix: $(READY) ## The audit under the lowest, a middle and the newest ansible-core
 	$(BIN)/python -m pytest -m matrix tests/packaging

@@ -21,6 +21,8 @@ from port995.lab.lab import Lab
 
 from ..ports import own_base_port
 
+pytestmark = pytest.mark.wide
+
 KIT = Path(__file__).resolve().parents[2] / "docs" / "ci"
 BIN = Path(sys.executable).parent
 SCRIPT = "sh ci/port995.sh"

@@ -19,6 +19,8 @@ from port995.lab.lab import Lab
 from ..ports import own_base_port
 from .command_line import QUICK, port995
 
+pytestmark = pytest.mark.wide
+
 BIN = Path(sys.executable).parent
 
 

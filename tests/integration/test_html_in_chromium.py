@@ -15,7 +15,7 @@ from ..ports import own_base_port
 from .command_line import QUICK, port995
 
 REASON = chromium.missing()
-pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+pytestmark = [pytest.mark.wide, pytest.mark.skipif(REASON is not None, reason=str(REASON))]
 
 
 @pytest.fixture(scope="module")

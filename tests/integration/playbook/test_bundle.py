@@ -13,9 +13,9 @@ from ..command_line import port995
 from .ansible_run import WITHOUT_HELLOS, playbook
 from .conftest import Hosts
 
-pytestmark = pytest.mark.skipif(
+pytestmark = [pytest.mark.wide, pytest.mark.skipif(
     shutil.which("ssh-keygen") is None, reason="no ssh-keygen on this machine (Debian: openssh-client)"
-)
+)]
 
 
 def test_the_role_makes_a_signed_bundle(lab_good: Hosts, seen_by_two: dict[str, object], tmp_path: Path) -> None:

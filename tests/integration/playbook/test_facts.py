@@ -13,6 +13,8 @@ import yaml
 from .ansible_run import WITHOUT_HELLOS, inventory_of, playbook
 from .conftest import Hosts
 
+pytestmark = pytest.mark.wide
+
 AWX = Path(__file__).resolve().parents[3] / "docs" / "ci" / "awx-audit.yml"
 
 TELL: dict[str, Any] = {

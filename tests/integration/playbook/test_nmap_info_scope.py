@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.skipif(shutil.which("nmap") is None, reason="needs nmap")
+pytestmark = [pytest.mark.wide, pytest.mark.skipif(shutil.which("nmap") is None, reason="needs nmap")]
 
 
 def module(folder: Path, **options: Any) -> dict[str, Any]:

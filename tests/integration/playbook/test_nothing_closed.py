@@ -11,6 +11,8 @@ import pytest
 
 from .ansible_run import BIN
 
+pytestmark = pytest.mark.wide
+
 CLOSE = "port995.pop3s.close"
 TWO = "all:\n  hosts:\n    one:\n      ansible_host: 127.0.0.2\n    two:\n      ansible_host: 127.0.0.3\n"
 NOTHING = "nothing would be closed and nothing could fail"

@@ -12,6 +12,8 @@ import pytest
 
 from .ansible_run import BIN
 
+pytestmark = pytest.mark.wide
+
 INTENTS = "all:\n  hosts:\n    one:\n      ansible_host: 127.0.0.2\n      pop3s_intent: serve\n    two:\n      ansible_host: 127.0.0.3\n"
 WRONG = INTENTS + "      pop3s_intent: open\n"
 NOTHING = "and nothing could fail"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from port995.cli import app
@@ -13,6 +14,8 @@ from port995.policy.own_checks_kit import template
 
 from .ansible_run import WITHOUT_HELLOS, inventory_of, playbook
 from .conftest import Hosts
+
+pytestmark = pytest.mark.wide
 
 ATTESTED = """\
 schema: port995/attestations/1

@@ -11,6 +11,8 @@ import pytest
 from .ansible_run import WITHOUT_HELLOS, inventory_of, playbook
 from .conftest import Hosts
 
+pytestmark = pytest.mark.wide
+
 
 def scope_of(folder: Path, text: str) -> str:
     folder.mkdir(parents=True, exist_ok=True)

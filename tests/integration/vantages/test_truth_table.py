@@ -44,7 +44,7 @@ EXPECTED = {
 BANS = ("ban-by-reset", "ban-by-icmp", "ban-by-drop")
 PORT_ALONE = {"audit_depth": "port", "audit_checks": "POP3S-PORT-* or POP3S-COV-001", "audit_partial": True}
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "it can be made")
+pytestmark = [pytest.mark.wide, pytest.mark.skipif(bool(missing()), reason=missing() or "it can be made")]
 
 
 @pytest.fixture(scope="module")
