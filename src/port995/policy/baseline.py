@@ -149,17 +149,22 @@ def make_baseline(
                 place = (result["host"], result["endpoint"], result["check_id"])
                 facts.setdefault(place, []).append(frozenset(result["facts"]))
     known = [
-        {
-            "host": place[0], "endpoint": place[1], "check_id": place[2], "facts": sorted(frozenset().union(*found)),
-            "runs": len(found),
-        }
+        {"host": place[0], "endpoint": place[1], "check_id": place[2], **_in_common(found, len(reports))}
         for place, found in sorted(facts.items(), key=lambda item: tuple(word or "" for word in item[0]))
-    ]  # fmt: skip
+    ]
     hosts = sorted({host["name"] for report in reports for host in report["hosts"]})
     return {
         "schema": SCHEMA, "created": timestamp(created), "expires": timestamp(expires), "runs": runs, "hosts": hosts,
         "known": known,
     }  # fmt: skip
+
+
+def _in_common(found: Sequence[frozenset[str]], runs: int) -> dict[str, Any]:
+    """What is known of a fail: the facts that every run had. A fact that only some had flaps, and counts."""
+    shared = frozenset.intersection(*found)
+    if len(found) == runs and shared:
+        return {"facts": sorted(shared), "runs": runs}
+    return {"facts": sorted(frozenset().union(*found)), "runs": min(len(found), max(1, runs - 1))}
 
 
 def read_baseline(raw: bytes, source: str, sha256: str = "") -> Baseline:

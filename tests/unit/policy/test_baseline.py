@@ -215,3 +215,19 @@ def test_what_is_made_fits_the_published_schema():
     for raw in (spoilt(more=1), spoilt(runs=[]), spoilt(known=[{}])):
         with pytest.raises(jsonschema.ValidationError):
             validator.validate(json.loads(raw))
+
+
+def test_a_fact_that_only_some_of_the_runs_had_is_not_known():
+    first, second = report(judgement(BOTH), "1" * 32), report(judgement(BOTH), "2" * 32)
+    place = {"host": "mx1", "check_id": CHECK}
+    for told, facts in ((first, ["A", "B"]), (second, ["A", "C"])):
+        for one in told["results"]:
+            if all(one[key] == value for key, value in place.items()):
+                one["facts"] = facts
+    entry = next(one for one in make_baseline([first, second], NOW, NOW + DAY)["known"] if one["host"] == "mx1" and one["check_id"] == CHECK)
+    assert (entry["facts"], entry["runs"]) == (["A"], 2)
+    for one in second["results"]:
+        if all(one[key] == value for key, value in place.items()):
+            one["facts"] = ["C"]
+    entry = next(one for one in make_baseline([first, second], NOW, NOW + DAY)["known"] if one["host"] == "mx1" and one["check_id"] == CHECK)
+    assert entry["runs"] == 1, "nothing is known: it flaps"
