@@ -92,7 +92,9 @@ def gate(judgement: Judgement, rules: GateRules = DEFAULT_RULES, *, oldest: str 
     for result in judgement.results:
         if result.host is None and result.check_id in allowed:
             continue
-        waived += result.status is Status.WAIVED
+        if result.status is Status.WAIVED:
+            # A group of a search stands for many hosts, and its waiver for as many.
+            waived += judgement.counts.get(result.host or "", 1)
         if result.status is Status.FAIL:
             heavy = SEVERITIES.index(result.severity) <= SEVERITIES.index(rules.fail_on)
             if heavy and (counted is None or result.check_id in counted) and result.baseline != KNOWN:

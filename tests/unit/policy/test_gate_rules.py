@@ -117,3 +117,9 @@ def test_a_fail_beside_a_lost_host_is_a_fail_and_incomplete():
 def test_rules_that_make_no_sense_are_refused(rules):
     with pytest.raises(ValueError, match="expected|is no check|is missing|ends where"):
         rules.check()
+
+
+def test_a_waived_group_counts_as_many_as_it_stands_for():
+    found = judgement({"group": (A, [Status.WAIVED])}, counts={"group": 500}, coverage=Coverage(500, 500, 0, 0))
+    assert gate(found, GateRules(max_waived=500)).exit is Exit.PASSED
+    assert gate(found, GateRules(max_waived=499)).exit is Exit.FAILED
