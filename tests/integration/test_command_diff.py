@@ -20,7 +20,7 @@ from port995.evidence.run_folder import open_run
 from port995.lab.lab import Lab
 
 from ..ports import own_base_port
-from .command_line import QUICK, port995
+from .command_line import QUICK, listener, port995
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +170,12 @@ def test_a_time_without_a_complete_run_was_missed(runs: Path, tmp_path: Path) ->
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "run.json").write_text("{}")
     assert port995("history", tmp_path).code == 4
+
+
+def test_what_neither_run_saw_is_not_called_equal(tmp_path: Path) -> None:
+    with listener() as silent:
+        for name in ("a", "b"):
+            port995("audit", f"127.0.0.1:{silent.port}", "--pop3-port", "0", "--out", tmp_path / name, "--connect-timeout", "1",
+                    "--tls-timeout", "0.3", "--pop3-timeout", "0.3")  # fmt: skip
+    found = difference(tmp_path, "a", "b")
+    assert found["different"] and "showed no certificate in either run" in found["unseen"][0], found

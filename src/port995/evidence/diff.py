@@ -220,6 +220,9 @@ def _compare_endpoint(
     if not (leaves[0] and leaves[1]):
         if leaves[0] or leaves[1]:
             unseen.append(f"{where} showed no certificate {'before' if not leaves[0] else 'afterwards'}")
+        elif any(one.tcp is None or one.tcp.state != "closed" for one in (*before, *after)):
+            # Neither saw it: that is not the same as no difference. A port that refuses has nothing to show.
+            unseen.append(f"{where} showed no certificate in either run")
         return
     if leaves[0] != leaves[1]:
         changes.append(
