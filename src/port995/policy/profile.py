@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -331,6 +332,8 @@ def _with_bases(
     return raw.rstrip(b"\n") + b"\n---\n" + _with_bases(below, own, below.name, chain, read)
 
 
+# A run reads the same few profiles again and again: each layer for itself, then all of them as one.
+@functools.lru_cache(maxsize=64)
 def _documents(raw: bytes, source: str) -> Sequence[Document]:
     try:
         return read_documents(raw, source, MAX_FILE)

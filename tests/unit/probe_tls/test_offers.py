@@ -47,9 +47,8 @@ def written(question: Question, server_name: str | None = None) -> bytes:
 
 def forbidden(profile: str) -> set[str]:
     """Classes of suites that the checks of a profile forbid."""
-    return {
-        word for id_, check in all_checks().items() if id_ in load_profile(profile).checks for word in check.forbids
-    }
+    held = load_profile(profile).checks
+    return {word for id_, check in all_checks().items() if id_ in held for word in check.forbids}
 
 
 def with_checks(profile: str, *wanted: str) -> Profile:
