@@ -23,6 +23,7 @@ SERVER_NAME = "mail.test.example"
 VERSIONS = ("POP3S-VER-001", "POP3S-VER-002", "POP3S-VER-003", "POP3S-VER-004")
 
 pytestmark = [
+    pytest.mark.wide,
     pytest.mark.skipif(dovecot_binary() is None, reason="dovecot is not installed (Debian: dovecot-pop3d)"),
     pytest.mark.skipif(bool(fail2ban_missing()), reason=fail2ban_missing() or "-"),
 ]

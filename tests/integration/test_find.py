@@ -22,10 +22,10 @@ from ..bench.namespaces import Namespaces
 from .dovecot.certificates import make_chain
 from .dovecot.server import Dovecot, dovecot_binary
 
-pytestmark = pytest.mark.skipif(
+pytestmark = [pytest.mark.wide, pytest.mark.skipif(
     os.geteuid() != 0 or dovecot_binary() is None or any(shutil.which(word) is None for word in ("nft", "ip")),
     reason="needs root, Dovecot, nft and ip",
-)
+)]
 needs_nmap = pytest.mark.skipif(shutil.which("nmap") is None, reason="needs nmap")
 DTD = Path("/usr/share/nmap/nmap.dtd")
 NET, DARK, OPEN, CLOSED, REJECTING, BANNING = (

@@ -7,7 +7,9 @@ own, which borrows every library from the environment that runs this.
 
 from __future__ import annotations
 
+import compileall
 import dataclasses
+import py_compile
 import shutil
 import subprocess
 import sys
@@ -29,10 +31,13 @@ class Overlay:
     tree: Path
     python: Path
 
-    def forget_byte_code(self) -> None:
-        """Remove what was compiled: of two files of one length and one second, Python takes one for the other."""
-        for folder in list(self.tree.rglob("__pycache__")):
-            shutil.rmtree(folder)
+    def compile(self) -> None:
+        """Compile what the tests import. The hash of the source decides whether it is still that: by length and second,
+        which is the rule otherwise, Python would take a mutant for what it was made from."""
+        checked = py_compile.PycInvalidationMode.CHECKED_HASH
+        for part in ("src", "tests", "plugins"):
+            if not compileall.compile_dir(self.tree / part, quiet=2, invalidation_mode=checked):
+                raise RuntimeError(f"{self.tree / part} can't be compiled")
 
 
 def make_overlay(folder: Path) -> Overlay:
@@ -55,6 +60,7 @@ def make_overlay(folder: Path) -> Overlay:
     found = _asked(overlay.python, "import port995; print(port995.__file__)")
     if not Path(found).is_relative_to(tree):
         raise RuntimeError(f"{found} would run instead of the copy in {tree}")
+    overlay.compile()
     return overlay
 
 

@@ -121,14 +121,13 @@ def _tests(overlay: Overlay, tests: Sequence[str]) -> tuple[int | None, str]:
 
     :returns: pytest's exit code, ``None`` when it had to be ended; and what it said
     """
-    overlay.forget_byte_code()
     environment = {
         **os.environ,
         "PYTHONDONTWRITEBYTECODE": "1",
         "PORT995_WHEELHOUSE": os.environ.get("PORT995_WHEELHOUSE", str(ROOT / ".cache" / "wheelhouse")),
     }
     with subprocess.Popen(
-        [overlay.python, "-m", "pytest", "-x", "-q", "-rfE", "--tb=short", *tests],
+        [overlay.python, "-m", "pytest", "-x", "-q", "-rfE", "--tb=short", "-m", "not matrix", *tests],
         cwd=overlay.tree, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, start_new_session=True,
     ) as process:  # fmt: skip

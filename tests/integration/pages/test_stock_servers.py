@@ -22,6 +22,8 @@ from tests.integration.dovecot.certificates import make_chain
 from tests.peers import chroots, stock
 from tests.peers.stock_host import NAME, SERVER, StockHost
 
+pytestmark = pytest.mark.wide
+
 GOLDEN = Path(__file__).with_name("golden")
 WRITE = "PORT995_WRITE_PAGES"
 

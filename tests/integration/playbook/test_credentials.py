@@ -14,6 +14,8 @@ from tests.unit.probe.mail_server import NAME, SECRET, USER, Mail, Pki, make_pki
 
 from .ansible_run import Played, inventory_of, playbook
 
+pytestmark = pytest.mark.wide
+
 CHECKS = "POP3S-AUTH-* or POP3S-TLS-001"
 
 

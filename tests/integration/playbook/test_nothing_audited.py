@@ -58,6 +58,7 @@ def test_a_limit_to_a_host_that_is_not_there_fails(limit: str, lab_good: Hosts, 
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
+@pytest.mark.wide
 def test_options_that_take_out_every_task_fail(
     with_hosts: bool, options: list[str], lab_good: Hosts, tmp_path: Path
 ) -> None:
@@ -70,6 +71,7 @@ def test_options_that_take_out_every_task_fail(
 
 @pytest.mark.parametrize("options", [["--tags", "mail"], ["--skip-tags", "mail"], ["--start-at-task", "Fail when*"]],
                          ids=" ".join)  # fmt: skip
+@pytest.mark.wide
 def test_options_meant_for_other_tasks_leave_the_audit_whole(
     options: list[str], lab_good: Hosts, seen_by_two: dict[str, object], tmp_path: Path
 ) -> None:
@@ -85,6 +87,7 @@ def test_options_meant_for_other_tasks_leave_the_audit_whole(
     [["--syntax-check"], ["--list-tasks"], ["--list-hosts"], ["--list-tasks", "--limit", "good"]],
     ids=" ".join,
 )
+@pytest.mark.wide
 def test_what_only_lists_still_lists(options: list[str], lab_good: Hosts, tmp_path: Path) -> None:
     run = playbook(tmp_path, inventory_of(lab_good), *options)
     assert run.code == 0, run.said
@@ -95,6 +98,7 @@ def test_what_only_lists_still_lists(options: list[str], lab_good: Hosts, tmp_pa
     ("options", "code"), [([], 0), (["--start-at-task", "Deploy"], 0), (["--start-at-task", "Depart"], 4)],
     ids=["whole", "from-an-earlier-play-on", "from-a-task-that-is-not-there-on"],
 )  # fmt: skip
+@pytest.mark.wide
 def test_a_deployment_ends_with_the_audit_or_fails(
     options: list[str], code: int, lab_good: Hosts, seen_by_two: dict[str, object], tmp_path: Path
 ) -> None:

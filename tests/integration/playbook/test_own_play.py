@@ -10,6 +10,8 @@ import pytest
 from .ansible_run import WITHOUT_HELLOS, inventory_of, playbook
 from .conftest import Hosts
 
+pytestmark = pytest.mark.wide
+
 
 def play(**keywords: object) -> list[dict[str, object]]:
     """A play with the role in it, over all hosts unless told otherwise."""

@@ -17,6 +17,8 @@ from ..dovecot.certificates import make_chain
 from ..dovecot.server import Dovecot, dovecot_binary
 from .ansible_run import playbook
 
+pytestmark = pytest.mark.wide
+
 NAME = "mail.test.example"
 ADDRESSES = [f"127.9.{index // 250}.{index % 250 + 1}" for index in range(1000)]
 BUSY = """\

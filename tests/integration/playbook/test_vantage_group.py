@@ -12,6 +12,8 @@ from ...packaging.environments import interpreters
 from .ansible_run import WITHOUT_HELLOS, inventory_of, playbook
 from .conftest import Hosts
 
+pytestmark = pytest.mark.wide
+
 ONLY_LOOKS = {"ansible_host": "scanner.invalid", "ansible_connection": "relayed", "pop3s_vantage_side": "outside"}
 
 

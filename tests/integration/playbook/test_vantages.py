@@ -17,6 +17,8 @@ from ...packaging.environments import interpreters
 from .ansible_run import WITHOUT_HELLOS, Played, inventory_of, playbook
 from .conftest import Hosts
 
+pytestmark = pytest.mark.wide
+
 
 def vantage(name: str, side: str = "outside") -> dict[str, object]:
     return {"name": name, "host": name, "side": side}
