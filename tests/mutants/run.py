@@ -127,7 +127,8 @@ def _tests(overlay: Overlay, tests: Sequence[str]) -> tuple[int | None, str]:
         "PORT995_WHEELHOUSE": os.environ.get("PORT995_WHEELHOUSE", str(ROOT / ".cache" / "wheelhouse")),
     }
     with subprocess.Popen(
-        [overlay.python, "-m", "pytest", "-x", "-q", "-rfE", "--tb=short", "-m", "not matrix", *tests],
+        [overlay.python, "-m", "pytest", "-x", "-q", "-rfE", "--tb=short", "-m", "not matrix", "-p", "no:hypothesispytest",
+         *tests],
         cwd=overlay.tree, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, start_new_session=True,
     ) as process:  # fmt: skip
