@@ -1380,4 +1380,20 @@ ENFORCING = (
 MUTANTS = (
     *LOOKING_FROM, *SEEING, *JUDGING, *BELIEVING, *TELLING, *CERTIFYING, *LOGGING_IN, *PLAYBOOK, *DNS, *ACTING, *SCOPED,
     *INSIDE, *POLICY, *CLOSING, *SHARED_OUT, *ENFORCING,
+    Mutant(
+        "a-failed-change-is-left-as-it-is",
+        "src/port995/change/armed.py",
+        "        problems.append(str(error))",
+        "        problems.extend(())",
+        "a change that failed half way is reported as made",
+        ("tests/unit/change/test_armed.py",),
+    ),
+    Mutant(
+        "what-is-not-there-any-more-is-kept",
+        "src/port995/change/armed.py",
+        "    _take_back_for(problems)\n\n\ndef at_once",
+        "\n\ndef at_once",
+        "a change is confirmed though what was applied is not there any more",
+        ("tests/unit/change/test_armed.py",),
+    ),
 )  # fmt: skip

@@ -13,7 +13,7 @@ import dataclasses
 import time
 from typing import Dict, List, Optional, Set, Tuple
 
-from ..change import taking_back
+from ..change import armed, taking_back
 from ..change.commands import CommandError
 from ..change.files import FileError
 from ..daemon import sockets
@@ -21,8 +21,6 @@ from ..firewall import model
 from . import cyrus_off, dovecot_off, firewall_part, units_off
 from .off import Off, OffError
 
-PATIENCE = 10.0
-"""Seconds to wait for a script that may be taking the change back when it is to be confirmed."""
 SETTLE = 20.0
 """Seconds that daemons get to let go of the port, and to have their other ports again."""
 ALL_PORTS = range(1, 65536)
@@ -139,70 +137,41 @@ def see_gone(made: Plan, others: Set[Tuple[str, int]], patience: float = SETTLE)
 
 
 def begin(made: Plan, who: str, limit: float) -> str:
-    """Lock the host, save what is, arm the taking back, change the running system and the daemons' files.
+    """Change the running firewall and the daemons' files, and see that the listeners are gone.
 
     :param limit: seconds until the host takes it back
     :returns: the change's identity, for `finish`
     :raises Exception: one of `PROBLEMS`; the host is as before, or takes itself back
     """
-    if not taking_back.has_systemd():
-        raise taking_back.ChangeError("systemd does not run on this host, so it can't take a change back")
-    with taking_back.at_work():
-        change = taking_back.take_lock(who, limit)
-        try:
-            taking_back.save(change, before(made))
-            taking_back.arm(change, limit)
-            taking_back.record("begun", change, who, {"state": "host " + made.state, "limit": limit})
-        except BaseException:
-            taking_back.give_up()
-            raise
-        try:
-            others = _others(made)
-            if made.firewall is not None:
-                firewall_part.apply(made.firewall)
-            for off in made.offs:
-                if off.changed:
-                    off.apply()
-            see_gone(made, others)
-        except Exception as error:  # noqa: BLE001  Whatever it is, the host is to be as before.
-            problem = str(error)
-        else:
-            return change
-    raise taking_back.ChangeError("%s. %s" % (problem, _taken_back()))
 
+    def apply() -> None:
+        others = _others(made)
+        if made.firewall is not None:
+            firewall_part.apply(made.firewall)
+        for off in made.offs:
+            if off.changed:
+                off.apply()
+        see_gone(made, others)
 
-def _taken_back() -> str:
-    """Take it back now; call it outside of the mutex, which the script takes."""
-    try:
-        return taking_back.revert_now()
-    except CommandError as error:
-        return "it could not be taken back at once (%s); the host does so at the end of the time limit" % error
+    return armed.begin(who, limit, {"state": "host " + made.state}, before(made), apply)
 
 
 def finish(change: str, wanted: model.Wanted, who: str, listener: bool = True, with_firewall: bool = True) -> None:
     """See that all is still as applied, write the firewall's rules to disk, and keep the change.
 
-    :raises taking_back.TakenBack: it is too late
-    :raises taking_back.ChangeError: what is there is not what was applied, or it can't be written: taken back at once
+    :raises Exception: as `armed.finish`
     """
-    with taking_back.at_work(PATIENCE):
-        taking_back.still_armed(change)
-        try:
-            made = plan(wanted, listener, with_firewall)
-            if any(off.changed for off in made.offs):
-                raise OffError("a daemon's files are not as they were written any more: something else changed them")
-            see_gone(made, set(), 0.0)
-            if made.firewall is not None:
-                firewall_part.persist(made.firewall)
-            taking_back.record("confirmed", change, who, {"state": "host " + wanted.state})
-            taking_back.disarm(change)
-        except taking_back.TakenBack:
-            raise
-        except Exception as error:  # noqa: BLE001  Whatever it is, the host is to be as before.
-            problem = str(error)
-        else:
-            return
-    raise taking_back.ChangeError("%s. %s" % (problem, _taken_back()))
+
+    def keep() -> Dict[str, object]:
+        made = plan(wanted, listener, with_firewall)
+        if any(off.changed for off in made.offs):
+            raise OffError("a daemon's files are not as they were written any more: something else changed them")
+        see_gone(made, set(), 0.0)
+        if made.firewall is not None:
+            firewall_part.persist(made.firewall)
+        return {"state": "host " + wanted.state}
+
+    armed.finish(change, who, keep)
 
 
 __all__ = ["PROBLEMS", "Plan", "before", "begin", "finish", "plan", "see_gone"]

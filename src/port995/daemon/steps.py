@@ -9,20 +9,16 @@ Python 3.9, standard library only.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Sequence, Tuple
 
-from ..change import taking_back
-from ..change.commands import CommandError
+from ..change import armed, taking_back
 from . import certificate, courier_edit, cyrus_edit, dovecot_edit, edit, listening, live
 from .model import COURIER, CYRUS, DOVECOT, DaemonError, Found, Wanted
 from .read import daemon_of, installed
 
 _EDITS = {DOVECOT: dovecot_edit, COURIER: courier_edit, CYRUS: cyrus_edit}
 PORT, CLEAR_PORT = 995, 110
-PATIENCE = 10.0
-"""Seconds to wait for a script that may be taking the change back when it is to be confirmed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,74 +137,44 @@ def _expected_to_serve(made: Plan) -> bool:
     return bool(now and now.pop3s_ports)
 
 
-@contextlib.contextmanager
-def _taken_back_on_failure(problems: List[str]) -> Iterator[None]:
-    try:
-        yield
-    except taking_back.TakenBack:
-        raise
-    except Exception as error:  # noqa: BLE001  Whatever it is, the host is to be as before.
-        problems.append(str(error))
+def see_applied(made: Plan, wanted: Wanted) -> None:
+    """See that what was applied is still there, in the files and on the wire.
 
-
-def _take_back(problem: str) -> None:
-    try:
-        said = taking_back.revert_now()
-    except CommandError as error:
-        said = "it could not be taken back at once (%s); the host does so at the end of the time limit" % error
-    raise taking_back.ChangeError("%s. %s" % (problem, said))
+    :param made: a plan of now
+    :raises DaemonError: it is not
+    """
+    if made.edit.files_differ or made.edit.units_differ:
+        raise DaemonError("what was applied is not there any more: something else changed it")
+    left = look(made, wanted)
+    if left:
+        raise DaemonError("; ".join(left))
 
 
 def begin(made: Plan, wanted: Wanted, who: str, limit: float) -> str:
-    """Lock the host, save what is, arm the taking back, change the files, and see on the wire that it took.
+    """Change the files, let the daemon read them, and see on the wire that it took.
 
     :param limit: seconds until the host takes it back
     :returns: the change's identity, for `finish`
-    :raises taking_back.ChangeError: another run is at work, this host can't take a change back, or what came of it is
-        not as wanted, and it was taken back at once
-    :raises files.FileError: /var/lib/port995 or /etc/systemd can't be written; nothing is changed
+    :raises Exception: as `armed.begin`
     """
-    if not taking_back.has_systemd():
-        raise taking_back.ChangeError(
-            "systemd does not run on this host, so it can't take a change back; revert: none changes it without that"
-        )
-    problems: List[str] = []
-    with taking_back.at_work():
-        change = taking_back.take_lock(who, limit)
-        try:
-            taking_back.save(change, before(made))
-            taking_back.arm(change, limit)
-            taking_back.record("begun", change, who, _what(made, wanted, limit))
-        except BaseException:
-            taking_back.give_up()
-            raise
-        with _taken_back_on_failure(problems):
-            apply(made, wanted)
-    if problems:
-        _take_back(problems[0])
-    return change
+    return armed.begin(
+        who, limit, _what(made, wanted), before(made), lambda: apply(made, wanted),
+        otherwise="revert: none changes it without that",
+    )  # fmt: skip
 
 
 def finish(change: str, wanted: Wanted, who: str, name: str = "auto") -> None:
     """See that all is still as wanted, on disk and on the wire, and keep the change.
 
-    :raises taking_back.TakenBack: it is too late
-    :raises taking_back.ChangeError: something is not as it was applied: taken back at once
+    :raises Exception: as `armed.finish`
     """
-    problems: List[str] = []
-    with taking_back.at_work(PATIENCE):
-        taking_back.still_armed(change)
-        with _taken_back_on_failure(problems):
-            made = plan(wanted, name)
-            if made.edit.files_differ or made.edit.units_differ:
-                raise DaemonError("what was applied is not there any more: something else changed it")
-            left = look(made, wanted)
-            if left:
-                raise DaemonError("; ".join(left))
-            taking_back.record("confirmed", change, who, _what(made, wanted, None))
-            taking_back.disarm(change)
-    if problems:
-        _take_back(problems[0])
+
+    def keep() -> Dict[str, object]:
+        made = plan(wanted, name)
+        see_applied(made, wanted)
+        return _what(made, wanted)
+
+    armed.finish(change, who, keep)
 
 
 def change_without_taking_back(made: Plan, wanted: Wanted, who: str) -> None:
@@ -217,16 +183,9 @@ def change_without_taking_back(made: Plan, wanted: Wanted, who: str) -> None:
     :raises taking_back.ChangeError: another run is at work
     :raises DaemonError: something is not as wanted afterwards
     """
-    with taking_back.at_work():
-        change = taking_back.take_lock(who, 0.0)
-        try:
-            taking_back.record("changed without taking back", change, who, _what(made, wanted, None))
-            apply(made, wanted)
-        finally:
-            taking_back.give_up()
+    armed.at_once(who, _what(made, wanted), lambda: apply(made, wanted))
 
 
-def _what(made: Plan, wanted: Wanted, limit: Optional[float]) -> dict:  # type: ignore[type-arg]
-    told = {"daemon": made.found.daemon, "state": wanted.state, "listener": wanted.listener,
+def _what(made: Plan, wanted: Wanted) -> Dict[str, object]:
+    return {"daemon": made.found.daemon, "state": wanted.state, "listener": wanted.listener,
             "cleartext": wanted.cleartext, "files": sorted(made.edit.after)}  # fmt: skip
-    return dict(told, limit=limit) if limit is not None else told

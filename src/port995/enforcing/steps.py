@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Callable, Dict, List, Optional, Tuple
 
-from ..change import taking_back
+from ..change import armed, taking_back
 from ..change.commands import CommandError
 from ..change.files import FileError
 from ..closing import firewall_part
@@ -22,8 +22,6 @@ from ..daemon import model as daemon_model
 from ..daemon import steps as daemon
 from ..firewall import model as firewall_model
 
-PATIENCE = 10.0
-"""Seconds to wait for a script that may be taking the change back when it is to be confirmed."""
 FIREWALL_STATES = ("restricted", "open", "absent")
 
 PROBLEMS = (
@@ -138,79 +136,46 @@ def before(made: Plan) -> taking_back.Before:
     return taking_back.Before(steps, kept, extra)
 
 
-def _what(made: Plan, **more: object) -> Dict[str, object]:
+def _what(made: Plan) -> Dict[str, object]:
     told: Dict[str, object] = {"firewall": made.wanted.firewall.state if made.wanted.firewall is not None else None}
     if made.daemon is not None and made.wanted.daemon is not None:
         told.update(
             state="serve " + made.wanted.daemon.state, daemon=made.daemon.found.daemon,
             cleartext=made.wanted.daemon.cleartext, files=sorted(made.daemon.edit.after),
         )  # fmt: skip
-    return dict(told, **more)
+    return told
 
 
 def begin(made: Plan, who: str, limit: float) -> str:
-    """Lock the host, save what is, arm the taking back, change the daemon and the running firewall, see on the wire.
+    """Change the daemon and the running firewall, and see the daemon on the wire.
 
     :param limit: seconds until the host takes it back
     :returns: the change's identity, for `finish`
     :raises Exception: one of `PROBLEMS`; the host is as before, or takes itself back
     """
-    if not taking_back.has_systemd():
-        raise taking_back.ChangeError("systemd does not run on this host, so it can't take a change back")
-    with taking_back.at_work():
-        change = taking_back.take_lock(who, limit)
-        try:
-            taking_back.save(change, before(made))
-            taking_back.arm(change, limit)
-            taking_back.record("begun", change, who, _what(made, limit=limit))
-        except BaseException:
-            taking_back.give_up()
-            raise
-        try:
-            for _name, apply, _back in _parts(made):
-                apply()
-        except Exception as error:  # noqa: BLE001  Whatever it is, the host is to be as before.
-            problem = str(error)
-        else:
-            return change
-    raise taking_back.ChangeError("%s. %s" % (problem, _taken_back()))
 
+    def apply() -> None:
+        for _name, apply_part, _back in _parts(made):
+            apply_part()
 
-def _taken_back() -> str:
-    """Take it back now; call it outside of the mutex, which the script takes."""
-    try:
-        return taking_back.revert_now()
-    except CommandError as error:
-        return "it could not be taken back at once (%s); the host does so at the end of the time limit" % error
+    return armed.begin(who, limit, _what(made), before(made), apply)
 
 
 def finish(change: str, wanted: Wanted, who: str) -> None:
     """See that all is still as applied, on the wire too, write the firewall's rules to disk, and keep the change.
 
-    :raises taking_back.TakenBack: it is too late
-    :raises taking_back.ChangeError: what is there is not what was applied, or it can't be written: taken back at once
+    :raises Exception: as `armed.finish`
     """
-    with taking_back.at_work(PATIENCE):
-        taking_back.still_armed(change)
-        try:
-            made = plan(wanted)
-            if made.daemon is not None and wanted.daemon is not None:
-                if made.daemon.edit.files_differ or made.daemon.edit.units_differ:
-                    raise daemon_model.DaemonError("what was applied is not there any more: something else changed it")
-                left = daemon.look(made.daemon, wanted.daemon)
-                if left:
-                    raise daemon_model.DaemonError("; ".join(left))
-            if made.firewall is not None:
-                firewall_part.persist(made.firewall)
-            taking_back.record("confirmed", change, who, _what(made))
-            taking_back.disarm(change)
-        except taking_back.TakenBack:
-            raise
-        except Exception as error:  # noqa: BLE001  Whatever it is, the host is to be as before.
-            problem = str(error)
-        else:
-            return
-    raise taking_back.ChangeError("%s. %s" % (problem, _taken_back()))
+
+    def keep() -> Dict[str, object]:
+        made = plan(wanted)
+        if made.daemon is not None and wanted.daemon is not None:
+            daemon.see_applied(made.daemon, wanted.daemon)
+        if made.firewall is not None:
+            firewall_part.persist(made.firewall)
+        return _what(made)
+
+    armed.finish(change, who, keep)
 
 
 def planes(made: Plan) -> List[Tuple[str, str, str]]:

@@ -11,16 +11,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Dict, List, Optional, Tuple
 
-from ..change import taking_back
-from ..change.commands import CommandError
+from ..change import armed, taking_back
 from . import model
 from .choose import BACKENDS, choose, refuse_bypassed
 from .detect import detect
 from .model import Found, Wanted
 from .part import BackendError, Part
-
-PATIENCE = 10.0
-"""Seconds to wait for a script that may be taking the change back when it is to be confirmed."""
 
 FirewallError = BackendError
 
@@ -113,71 +109,37 @@ def persist(made: Plan) -> None:
 
 
 def begin(made: Plan, who: str, limit: float, what: str) -> str:
-    """Lock the host, save what is, arm the taking back, and change the running system. Files stay as they are.
+    """Change the running system; files stay as they are, but for what takes it back.
 
     :param limit: seconds until the host takes it back
     :param what: the state that is wanted, for the record
     :returns: the change's identity, for `finish`
-    :raises taking_back.ChangeError: another run is at work, or this host can't take a change back, or the rules were
-        not taken; then it is taken back at once
-    :raises files.FileError: /var/lib/port995 or /etc/systemd can't be written; nothing is changed
+    :raises Exception: as `armed.begin`
     """
-    if not made.found.systemd:
-        raise taking_back.ChangeError(
-            "systemd does not run on this host, so it can't take a change back; revert: none changes it without that"
-        )
-    with taking_back.at_work():
-        change = taking_back.take_lock(who, limit)
-        try:
-            taking_back.save(change, before(made))
-            taking_back.arm(change, limit)
-            taking_back.record("begun", change, who, {"state": what, "backend": made.backend, "limit": limit})
-        except BaseException:
-            taking_back.give_up()
-            raise
-        try:
-            apply(made)
-        except Exception as error:  # noqa: BLE001  A part of it may be applied, and the host is to be as before.
-            problem = str(error)
-        else:
-            return change
-    raise taking_back.ChangeError("%s. %s" % (problem, _take_back()))
-
-
-def _take_back() -> str:
-    # Outside of the mutex, which the script takes.
-    try:
-        return taking_back.revert_now()
-    except CommandError as error:
-        return "it could not be taken back at once (%s); the host does so at the end of the time limit" % error
+    return armed.begin(
+        who, limit, {"state": what, "backend": made.backend}, before(made), lambda: apply(made),
+        otherwise="revert: none changes it without that",
+    )  # fmt: skip
 
 
 def finish(change: str, wanted: Wanted, who: str, backend: str = "auto") -> None:
     """See that the rules are still there, write them to disk, and keep the change.
 
-    :raises taking_back.TakenBack: it is too late
-    :raises taking_back.ChangeError: what is there is not what was applied, or it can't be written: taken back at once
+    :raises Exception: as `armed.finish`
     """
-    with taking_back.at_work(PATIENCE):
-        taking_back.still_armed(change)
-        try:
-            made = plan(wanted, backend)
-            for part in made.parts:
-                if part.comparable and part.running.differs:
-                    raise FirewallError(
-                        "the rules that were applied are not there any more: something else changed them (%s)"
-                        % "; ".join((part.backend,) + part.notes)
-                    )
-            persist(made)
-            taking_back.record("confirmed", change, who, {"state": wanted.state, "backend": made.backend})
-            taking_back.disarm(change)
-        except taking_back.TakenBack:
-            raise
-        except Exception as error:  # noqa: BLE001  Whatever it is, the host is to be as before.
-            problem = str(error)
-        else:
-            return
-    raise taking_back.ChangeError("%s. %s" % (problem, _take_back()))
+
+    def keep() -> Dict[str, object]:
+        made = plan(wanted, backend)
+        for part in made.parts:
+            if part.comparable and part.running.differs:
+                raise FirewallError(
+                    "the rules that were applied are not there any more: something else changed them (%s)"
+                    % "; ".join((part.backend,) + part.notes)
+                )
+        persist(made)
+        return {"state": wanted.state, "backend": made.backend}
+
+    armed.finish(change, who, keep)
 
 
 def change_without_taking_back(made: Plan, who: str, what: str) -> None:
@@ -187,11 +149,9 @@ def change_without_taking_back(made: Plan, who: str, what: str) -> None:
     :raises nftables.NftError: nft does not take the rules; nothing is changed
     :raises files.FileError: a file can't be written
     """
-    with taking_back.at_work():
-        change = taking_back.take_lock(who, 0.0)
-        try:
-            apply(made)
-            persist(made)
-            taking_back.record("changed without taking back", change, who, {"state": what, "backend": made.backend})
-        finally:
-            taking_back.give_up()
+
+    def change() -> None:
+        apply(made)
+        persist(made)
+
+    armed.at_once(who, {"state": what, "backend": made.backend}, change)
