@@ -5,62 +5,29 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
-import time
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
-from ansible.utils.unsafe_proxy import wrap_var
-from ansible_collections.port995.pop3s.plugins.plugin_utils._controller import plain, require_python
+from ansible_collections.port995.pop3s.plugins.plugin_utils._changing import ChangeAction
+from ansible_collections.port995.pop3s.plugins.plugin_utils._controller import plain
 from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.firewall import outside_view
 
-MODULE = "port995.pop3s.pop3s_firewall"
-GRACE = 3.0
-"""Seconds beyond the time limit after which the host must have taken the change back."""
-INTERNAL = ("phase", "change", "who")
 
-
-class ActionModule(ActionBase):
+class ActionModule(ChangeAction):
     """See the documentation of the module."""
 
-    TRANSFERS_FILES = False
+    MODULE = "port995.pop3s.pop3s_firewall"
+    LIMIT = 60.0
+    OF_THE_ACTION = ("phase", "change", "who")
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Take the change through its steps."""
-        super().run(tmp, task_vars)
-        require_python()
-        task_vars = task_vars or {}
-        given = [name for name in INTERNAL if name in self._task.args]
-        if given:
-            return {"failed": True, "msg": f"{', '.join(given)}: the action sets this itself; leave it out"}
-        self._task_vars = task_vars
+    def _begin(self) -> dict[str, Any]:
+        """The whole change: look, change, look again, come in anew."""
+        planned = self._task.check_mode
         try:
-            self._limit = float(plain(self._task.args.get("time_limit", 60.0)))
             look = boolean(plain(self._task.args.get("outside_view", True)))
         except (TypeError, ValueError) as error:
-            return {"failed": True, "msg": f"time_limit is a number of seconds, outside_view true or false: {error}"}
-        unsafe: dict[str, Any] = wrap_var(self._change(look))
-        return unsafe
-
-    def _call(self, **more: Any) -> dict[str, Any]:
-        arguments = {**self._task.args, "who": self._who(), **more}
-        result: dict[str, Any] = self._execute_module(
-            module_name=MODULE, module_args=arguments, task_vars=self._task_vars
-        )
-        return result
-
-    def _who(self) -> str:
-        try:
-            user = getpass.getuser()
-        except (KeyError, OSError):
-            user = "unknown user"
-        return f"{user}@{socket.gethostname()}"
-
-    def _change(self, look: bool) -> dict[str, Any]:
-        planned = self._task.check_mode
+            return {"failed": True, "msg": f"outside_view is true or false: {error}"}
         before: list[outside_view.Look] = []
         if look and not planned:
             address = self._address()
@@ -76,7 +43,6 @@ class ActionModule(ActionBase):
         result = self._call()
         if result.get("failed") or planned or "change" not in result:
             return result
-        change = result["change"]
         if look:
             looks, problem = self._look(address)
             result["looks"] = outside_view.rows(looks)
@@ -84,8 +50,8 @@ class ActionModule(ActionBase):
                 looks, before, str(plain(self._task.args["state"])), self._allowed()
             )
             if problem:
-                return self._take_back(result, change, problem)
-        return self._confirm(result, change)
+                return self._take_back(result, problem)
+        return self._confirm(result, "persisted")
 
     def _allowed(self) -> list[str]:
         allow = plain(self._task.args.get("allow", []))
@@ -112,50 +78,3 @@ class ActionModule(ActionBase):
             return outside_view.look(address, [int(port) for port in ports])
         except ValueError:
             return [], "ports: it lists TCP ports."
-
-    def _confirm(self, result: dict[str, Any], change: str) -> dict[str, Any]:
-        """Come in over a new connection, and let the change be kept."""
-        try:
-            reset = getattr(self._connection, "reset", None)
-            if reset is not None:
-                reset()
-            answer = self._call(phase="finish", change=change)
-        except AnsibleConnectionFailure as error:
-            return self._lost(result, change, str(error))
-        if answer.get("failed"):
-            result.update(failed=True, changed=False, msg=answer.get("msg", "the change was not confirmed"))
-            return result
-        result["persisted"] = True
-        return result
-
-    def _take_back(self, result: dict[str, Any], change: str, problem: str) -> dict[str, Any]:
-        try:
-            answer = self._call(phase="revert", change=change)
-        except AnsibleConnectionFailure as error:
-            return self._lost(result, change, f"{problem} Taking it back at once failed: {error}")
-        if answer.get("failed"):
-            return self._lost(result, change, f"{problem} Taking it back at once failed: {answer.get('msg')}")
-        result.update(failed=True, changed=False, msg=f"{problem} The change is taken back.")
-        return result
-
-    def _lost(self, result: dict[str, Any], change: str, problem: str) -> dict[str, Any]:
-        """Wait for the host to take the change back, and see whether it did."""
-        time.sleep(self._limit + GRACE)
-        result.update(failed=True)
-        try:
-            answer = self._call(phase="status", change=change)
-        except AnsibleConnectionFailure as error:
-            result.update(
-                unreachable=True,
-                msg=f"{problem} The host should have taken the change back by now and can't be reached: {error} On its"
-                " console, /var/lib/port995/revert takes it back.",
-            )
-            return result
-        if answer.get("failed") or answer.get("waits", True):
-            result["msg"] = (
-                f"{problem} The host has NOT taken the change back ({answer.get('msg', 'it still waits')})."
-                " Run /var/lib/port995/revert there."
-            )
-        else:
-            result.update(changed=False, msg=f"{problem} The host has taken the change back by itself.")
-        return result

@@ -23,17 +23,15 @@ description:
   - Closes the port in the firewall, as M(port995.pop3s.pop3s_firewall) does.
   - Refuses while somebody is connected, while login records show a use in the last O(days) or do not prove that there
     was none, unless O(force=true).
+extends_documentation_fragment:
+  - port995.pop3s.changing
+  - port995.pop3s.firewall_rules
 options:
   state:
     description: V(absent) gives back what V(closed) has changed.
     type: str
     choices: [closed, absent]
     default: closed
-  ports:
-    description: TCP ports. All states are about exactly these.
-    type: list
-    elements: int
-    default: [995]
   listener:
     description: Whether daemons are to let go of the ports.
     type: bool
@@ -42,24 +40,10 @@ options:
     description: Whether the firewall is to close them.
     type: bool
     default: true
-  action:
-    description: What becomes of a connection.
-    type: str
-    choices: [drop, reject]
-    default: drop
   loopback:
     description: Close the ports to the host itself too.
     type: bool
     default: false
-  forward:
-    description: Close connections that the host routes to guests too.
-    type: bool
-    default: false
-  established:
-    description: What becomes of connections that are there.
-    type: str
-    choices: [keep, cut]
-    default: keep
   intent:
     description: What the host declares with C(pop3s_intent). A host that is to serve is not closed.
     type: str
@@ -76,33 +60,8 @@ options:
     description: Seconds until the host takes the change back unless it is confirmed.
     type: float
     default: 120.0
-  phase:
-    description:
-      - V(begin) changes, V(finish) confirms over a new connection, V(revert) takes back at once.
-      - V(status) asks whether the change still waits; it is for the action.
-    type: str
-    choices: [begin, finish, revert, status]
-    default: begin
-  change:
-    description: Identity of the change that V(begin) returned. The other phases need it.
-    type: str
-  who:
-    description: Set by the action.
-    type: str
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
-  platform:
-    description: Target OS/families that can be operated against.
-    platforms: linux
-    support: full
 notes:
   - Needs root, systemd and Python 3.9 on the host, and the program C(nft) unless O(firewall=false).
-  - C(/var/lib/port995/revert) takes the last change back from the host's console.
 seealso:
   - module: port995.pop3s.pop3s_firewall
   - module: port995.pop3s.pop3s_logins_info
@@ -171,11 +130,14 @@ waits:
   type: bool
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.change import taking_back
+from ansible_collections.port995.pop3s.plugins.module_utils._changing import (
+    changing_options,
+    differences,
+    firewall_options,
+    run_phase,
+)
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.closing import firewall_part, reasons, steps
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.daemon import login_records, sockets
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.model import WantedError, wanted
@@ -187,33 +149,28 @@ def argument_spec():
     """The module's options."""
     return dict(
         state=dict(type="str", choices=["closed", "absent"], default="closed"),
-        ports=dict(type="list", elements="int", default=[995]),
         listener=dict(type="bool", default=True),
         firewall=dict(type="bool", default=True),
-        action=dict(type="str", choices=["drop", "reject"], default="drop"),
         loopback=dict(type="bool", default=False),
-        forward=dict(type="bool", default=False),
-        established=dict(type="str", choices=["keep", "cut"], default="keep"),
         intent=dict(type="str", choices=["serve", "internal", "closed"]),
         days=dict(type="int", default=30),
         force=dict(type="bool", default=False),
-        time_limit=dict(type="float", default=120.0),
-        phase=dict(type="str", choices=["begin", "finish", "revert", "status"], default="begin"),
-        change=dict(type="str"),
-        who=dict(type="str"),
+        **firewall_options(),
+        **changing_options(120.0)
     )
 
 
-def difference(made):
-    """Rules and files, before and after."""
-    shown = []
-    if made.firewall is not None:
-        for name, before, after in firewall_part.planes(made.firewall):
-            shown.append(dict(before_header=name, after_header=name, before=before, after=after))
-    for off in made.offs:
-        shown.append(dict(before_header=off.daemon, after_header=off.daemon, before=off.text(False),
-                          after=off.text(True)))  # fmt: skip
-    return shown
+def ask(params):
+    """What is wanted, checked."""
+    if not 0 <= params["days"] <= 3650:
+        raise WantedError("days is %d: it is 0 to 3650" % params["days"])
+    return wanted(**{name: params[name] for name in WANTED})
+
+
+def planes(made):
+    """Rules and files, (name, before, after)."""
+    rules = firewall_part.planes(made.firewall) if made.firewall is not None else []
+    return rules + [(off.daemon, off.text(False), off.text(True)) for off in made.offs]
 
 
 def look(params, made):
@@ -236,8 +193,6 @@ def begin(module, asked, who):
     contradiction = reasons.contradiction(params["intent"], asked.state)
     if contradiction:
         module.fail_json(msg=contradiction)
-    # What is there while a change waits to be confirmed is not what is going to be.
-    taking_back.nothing_waits()
     made = steps.plan(asked, params["listener"], params["firewall"])
     result = dict(
         changed=made.changed,
@@ -246,7 +201,7 @@ def begin(module, asked, who):
         steps=[off.what for off in made.offs if off.changed],
         notes=list(made.notes),
         against=[],
-        diff=difference(made),
+        diff=differences(planes(made)),
     )
     if not made.changed:
         return result
@@ -267,44 +222,14 @@ def begin(module, asked, who):
     return result
 
 
-def run(module, asked, who):
-    """One phase."""
-    params = module.params
-    change = params["change"] or ""
-    if params["phase"] == "begin":
-        return begin(module, asked, who)
-    if params["phase"] == "finish":
-        steps.finish(change, asked, who, params["listener"], params["firewall"])
-        return dict(changed=False)
-    if params["phase"] == "revert":
-        taking_back.still_armed(change)
-        return dict(changed=True, said=taking_back.revert_now())
-    try:
-        taking_back.still_armed(change)
-    except taking_back.TakenBack:
-        return dict(changed=False, waits=False)
-    return dict(changed=False, waits=True)
-
-
 def main():
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    params = module.params
-    who = (params["who"] or "somebody who called the module without its action")[:200]
-    try:
-        if not 10 <= params["time_limit"] <= 3600:
-            raise WantedError("time_limit is %g: it is 10 to 3600 seconds" % params["time_limit"])
-        if not 0 <= params["days"] <= 3650:
-            raise WantedError("days is %d: it is 0 to 3650" % params["days"])
-        if params["phase"] != "begin" and not params["change"]:
-            raise WantedError("phase %s needs change, which phase begin has returned" % params["phase"])
-        asked = wanted(**{name: params[name] for name in WANTED})
-        if os.geteuid() != 0:
-            raise WantedError("only root may stop daemons and change the firewall: set become: true on the task")
-        result = run(module, asked, who)
-    except steps.PROBLEMS as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+
+    def finish(change, asked, who):
+        steps.finish(change, asked, who, module.params["listener"], module.params["firewall"])
+
+    run_phase(module, steps.PROBLEMS, 10, ask, begin, finish)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ description:
   - The host takes the change back by itself, as with M(port995.pop3s.pop3s_firewall), when the look on the wire shows
     something else, or when nobody confirms the change over a B(new) connection of Ansible within O(time_limit).
   - A daemon that still serves a certificate that was renewed on disk is made to read it.
+extends_documentation_fragment:
+  - port995.pop3s.changing
+  - port995.pop3s.daemon_settings
 options:
   state:
     description:
@@ -33,77 +36,11 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  daemon:
-    description:
-      - Which daemon is meant. V(auto) takes the one that serves port 995, or the only one that is installed.
-      - Other daemons (nginx, haproxy, stunnel, perdition ...) are named with their process, and nothing is changed.
-    type: str
-    choices: [auto, dovecot, courier, cyrus]
-    default: auto
   listener:
     description: Whether the daemon listens for POP3S. V(absent) is for hosts that are to be closed.
     type: str
     choices: [present, absent]
     default: present
-  cleartext:
-    description:
-      - What becomes of the port for clear text. V(off) lets nobody listen there, V(stls) takes no password before TLS,
-        V(keep) leaves it as it is.
-    type: str
-    choices: ["off", stls, keep]
-    default: stls
-  profile:
-    description:
-      - Name of a profile, or path of one on the controller. Its checks decide what may be negotiated. What it only
-        tells of (severity C(info)) is left on.
-      - The action makes O(tls) of it. Leave both away to keep what may be negotiated as it is.
-    type: str
-  tls:
-    description: What may be negotiated, in place of O(profile).
-    type: dict
-    suboptions:
-      minimum:
-        description: The oldest version.
-        type: str
-        choices: [TLSv1, TLSv1.1, TLSv1.2, TLSv1.3]
-        required: true
-      suites:
-        description: All suites that are allowed, by IANA's names, the best first.
-        type: list
-        elements: str
-        required: true
-      groups:
-        description: All groups that are allowed, by IANA's names, the best first.
-        type: list
-        elements: str
-        required: true
-      preference:
-        description: Whose order decides.
-        type: str
-        choices: [server, client]
-        default: server
-      weak_signatures:
-        description: Whether signatures with SHA-1 and older may be made.
-        type: bool
-        default: false
-  certificate:
-    description:
-      - Path on the host of a PEM file, leaf first, then intermediates. Without it, the one that is set stays.
-      - Whichever is served must be valid now, have its key, stand in order, and be for O(names). Else nothing is
-        changed.
-    type: path
-  key:
-    description: Path on the host of its key, which others must not be able to read.
-    type: path
-  names:
-    description: Names that the certificate has to be for.
-    type: list
-    elements: str
-    default: []
-  install:
-    description: Install the daemon that O(daemon) names when it is not there. It stays when the change is taken back.
-    type: bool
-    default: false
   confirm:
     description:
       - V(now) keeps the change once Ansible came in over a new connection.
@@ -122,30 +59,6 @@ options:
     description: Seconds until the host takes back a change that was not confirmed, 30 to 3600.
     type: float
     default: 120.0
-  who:
-    description: Who is recorded. The action fills in user, controller and host.
-    type: str
-  phase:
-    description:
-      - Part of the change. The action calls them one after the other. With O(confirm=later), V(finish) keeps the
-        change and V(revert) takes it back, all other options being the same as in the first task.
-    type: str
-    choices: [begin, finish, revert, status]
-    default: begin
-  change:
-    description: Identity of the change that O(phase) is a part of.
-    type: str
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
-  platform:
-    description: Target OS/families that can be operated against.
-    platforms: linux
-    support: full
 notes:
   - Needs root and Python 3.9 on the host. Tested on Debian 11 to 13. What is known of RHEL and its like is written down
     and untested on a real host.
@@ -236,119 +149,67 @@ installed:
   sample: dovecot-pop3d
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.change import taking_back
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.change.commands import CommandError
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.change.files import FileError
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.daemon import edit, install, read, steps
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.daemon.model import (
-    DaemonError,
-    WantedError,
-    wanted,
+from ansible_collections.port995.pop3s.plugins.module_utils._changing import (
+    changing_options,
+    differences,
+    install_when_asked,
+    refuse_what_profile_left,
+    run_phase,
+    settings_options,
+    told,
 )
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.daemon import edit, steps
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.daemon.model import wanted
 
 WANTED = ("state", "listener", "cleartext", "tls", "certificate", "key", "names")
-PROBLEMS = (WantedError, DaemonError, FileError, CommandError, taking_back.ChangeError)
 
 
 def argument_spec():
     """The module's options."""
     return dict(
         state=dict(type="str", choices=["present", "absent"], default="present"),
-        daemon=dict(type="str", choices=["auto", "dovecot", "courier", "cyrus"], default="auto"),
         listener=dict(type="str", choices=["present", "absent"], default="present"),
-        cleartext=dict(type="str", choices=["off", "stls", "keep"], default="stls"),
-        profile=dict(type="str"),
-        tls=dict(
-            type="dict",
-            options=dict(
-                minimum=dict(type="str", required=True, choices=["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]),
-                suites=dict(type="list", elements="str", required=True),
-                groups=dict(type="list", elements="str", required=True),
-                preference=dict(type="str", choices=["server", "client"], default="server"),
-                weak_signatures=dict(type="bool", default=False),
-            ),
-        ),
-        certificate=dict(type="path"),
-        key=dict(type="path", no_log=False),
-        names=dict(type="list", elements="str", default=[]),
-        install=dict(type="bool", default=False),
         confirm=dict(type="str", choices=["now", "later"], default="now"),
         revert=dict(type="str", choices=["host", "none"], default="host"),
-        time_limit=dict(type="float", default=120.0),
-        who=dict(type="str"),
-        phase=dict(type="str", choices=["begin", "finish", "revert", "status"], default="begin"),
-        change=dict(type="str"),
+        **settings_options(),
+        **changing_options(120.0)
     )
 
 
-def told(found):
-    """A daemon, for the result."""
-    return dict(
-        name=found.daemon,
-        version=found.version,
-        configuration=found.configuration,
-        pop3s_ports=found.pop3s_ports,
-        pop3_ports=found.pop3_ports,
-        minimum=found.minimum,
-        certificate=found.certificate,
-        settings=dict(found.settings),
-    )
+def asked(params):
+    """What is wanted, checked."""
+    refuse_what_profile_left(params)
+    return wanted(**{name: params[name] for name in WANTED})
 
 
-def install_when_asked(module):
-    """Install the daemon that is named, when it is not there and that was asked for."""
-    name = module.params["daemon"]
-    if not module.params["install"] or any(one.daemon == name for one in read.installed()):
-        return None
-    if name == "auto":
-        raise WantedError("install needs the name of a daemon: set daemon to dovecot, courier or cyrus")
-    if module.check_mode:
-        module.exit_json(
-            changed=True, planned=True, confirmed=False, installed=install.command_for(name)[1], files=[],
-            notes=["%s would be installed; what it would be set to can't be told before that" % name],
-        )  # fmt: skip
-    return install.install(name)
-
-
-def begin(module, asked, who):
+def begin(module, settings, who):
     """Plan, and change the daemon unless this is a check."""
-    taking_back.nothing_waits()
-    package = install_when_asked(module)
-    made = steps.plan(asked, module.params["daemon"])
-    before, after = edit.shown(made.edit)
+    package = install_when_asked(module, confirmed=False, files=[])
+    made = steps.plan(settings, module.params["daemon"])
     result = dict(
         changed=made.changed or package is not None,
-        daemon=told(made.found),
+        daemon=dict(
+            told(made.found), certificate=made.found.certificate, settings=dict(made.found.settings)
+        ),
         certificate=dict(sha256=made.certificate.sha256, not_after=made.certificate.not_after),
         files=sorted(path for path in made.edit.after if not path.startswith(edit.OURS)),
         notes=list(made.notes),
         planned=module.check_mode,
         confirmed=not made.changed,
-        diff=dict(before_header="ours", after_header="ours", before=before, after=after),
+        diff=differences([("ours", *edit.shown(made.edit))]),
     )
     if package is not None:
         result["installed"] = package
     if not made.changed or module.check_mode:
         return result
     if module.params["revert"] == "none":
-        steps.change_without_taking_back(made, asked, who)
+        steps.change_without_taking_back(made, settings, who)
         result["confirmed"] = True
     else:
-        result["change"] = steps.begin(made, asked, who, module.params["time_limit"])
+        result["change"] = steps.begin(made, settings, who, module.params["time_limit"])
     return result
-
-
-def status(change):
-    """Whether a change waits to be confirmed or taken back."""
-    try:
-        taking_back.still_armed(change or "")
-    except taking_back.TakenBack:
-        return dict(changed=False, waits=False)
-    return dict(changed=False, waits=True)
 
 
 def main():
@@ -358,32 +219,11 @@ def main():
         supports_check_mode=True,
         required_together=[("certificate", "key")],
     )
-    params = module.params
-    who = (params["who"] or "somebody who called the module without its action")[:200]
-    phase = params["phase"]
-    try:
-        asked = wanted(**{name: params[name] for name in WANTED})
-        if params["profile"] and not params["tls"]:
-            raise WantedError("profile is read on the controller, by the action: call the module as a task")
-        if not 30 <= params["time_limit"] <= 3600:
-            raise WantedError("time_limit is %g: it is 30 to 3600 seconds" % params["time_limit"])
-        if os.geteuid() != 0:
-            raise WantedError("only root may read and change a mail daemon: set become: true on the task")
-        if phase == "begin":
-            result = begin(module, asked, who)
-        elif module.check_mode:
-            result = dict(changed=False)
-        elif phase == "finish":
-            steps.finish(params["change"] or "", asked, who, params["daemon"])
-            result = dict(changed=True)
-        elif phase == "revert":
-            taking_back.still_armed(params["change"] or "")
-            result = dict(changed=True, said=taking_back.revert_now())
-        else:
-            result = status(params["change"])
-    except PROBLEMS as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+
+    def finish(change, settings, who):
+        steps.finish(change, settings, who, module.params["daemon"])
+
+    run_phase(module, steps.PROBLEMS, 30, asked, begin, finish)
 
 
 if __name__ == "__main__":

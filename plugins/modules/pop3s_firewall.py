@@ -28,6 +28,9 @@ description:
     last change back at any time, from the console, without network and Ansible.
   - One run at a time changes a host. Another one is told who is at it, and since when.
   - Who changed what is recorded in C(/var/lib/port995/record.jsonl).
+extends_documentation_fragment:
+  - port995.pop3s.changing
+  - port995.pop3s.firewall_rules
 options:
   state:
     description:
@@ -39,16 +42,6 @@ options:
     type: str
     choices: [closed, restricted, open, absent]
     required: true
-  ports:
-    description: TCP ports.
-    type: list
-    elements: int
-    default: [995]
-  action:
-    description: Whether connections that are not let in get no answer (V(drop)) or a TCP reset (V(reject)).
-    type: str
-    choices: [drop, reject]
-    default: drop
   allow:
     description: Addresses and networks, of IPv4 and IPv6, that are let in with O(state=restricted).
     type: list
@@ -65,15 +58,6 @@ options:
     description: Close the port to the host's own connections too, such as those of a webmail on it.
     type: bool
     default: false
-  forward:
-    description: Close the port to connections that the host only routes, too, to guests with addresses of their own.
-    type: bool
-    default: false
-  established:
-    description: Whether sessions that are there already go on (V(keep)) or end (V(cut)).
-    type: str
-    choices: [keep, cut]
-    default: keep
   backend:
     description:
       - What the rules are put into. What was put into another one before is taken away, at no moment of which the port
@@ -110,30 +94,9 @@ options:
     description: Seconds until the host takes back a change that was not confirmed, 10 to 3600.
     type: float
     default: 60.0
-  who:
-    description: Who is recorded. The action fills in user, controller and host.
-    type: str
-  phase:
-    description: Part of the change; the action calls them one after the other. Not for playbooks.
-    type: str
-    choices: [begin, finish, revert, status]
-    default: begin
-  change:
-    description: Identity of the change that O(phase) is a part of. Not for playbooks.
-    type: str
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
-  platform:
-    description: Target OS/families that can be operated against.
-    platforms: linux
-    support: full
 notes:
   - Needs root, Python 3.9 and the programs of the back end on the host, for V(nftables) C(nft) 0.9.3 or later.
+  - The action calls the phases itself, so a task sets neither O(phase) nor O(change).
   - What is seen from the controller is one vantage. Audit afterwards; two vantages prove that a port is closed.
 seealso:
   - module: port995.pop3s.pop3s_info
@@ -210,61 +173,51 @@ looks:
   sample: [{address: 192.0.2.25, port: 995, source: 192.0.2.1, state: filtered, reason: no-response}]
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.change import taking_back
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.change.commands import CommandError
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.change.files import FileError
+from ansible_collections.port995.pop3s.plugins.module_utils._changing import (
+    changing_options,
+    differences,
+    firewall_options,
+    run_phase,
+)
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall import steps
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.model import WantedError, wanted
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.firewalld import FirewalldError
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.nftables import NftError
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.xtables import RulesError
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.model import wanted
 
 WANTED = ("state", "ports", "action", "allow", "vantages", "loopback", "forward", "established")
-PROBLEMS = (
-    WantedError, steps.FirewallError, NftError, RulesError, FirewalldError, FileError, CommandError,
-    taking_back.ChangeError,
-)  # fmt: skip
 
 
 def argument_spec():
     """The module's options."""
     return dict(
         state=dict(type="str", required=True, choices=["closed", "restricted", "open", "absent"]),
-        ports=dict(type="list", elements="int", default=[995]),
-        action=dict(type="str", choices=["drop", "reject"], default="drop"),
         allow=dict(type="list", elements="str", default=[]),
         vantages=dict(type="list", elements="str", default=[]),
         loopback=dict(type="bool", default=False),
-        forward=dict(type="bool", default=False),
-        established=dict(type="str", choices=["keep", "cut"], default="keep"),
         backend=dict(type="str", choices=["auto", "nftables", "iptables", "ufw", "firewalld"], default="auto"),
         outside_view=dict(type="bool", default=True),
         revert=dict(type="str", choices=["host", "none"], default="host"),
-        time_limit=dict(type="float", default=60.0),
-        who=dict(type="str"),
-        phase=dict(type="str", choices=["begin", "finish", "revert", "status"], default="begin"),
-        change=dict(type="str"),
+        **firewall_options(),
+        **changing_options(60.0)
     )
 
 
-def difference(made):
-    """The two planes of each back end, running and on disk, before and after."""
-    shown = []
-    for part in made.parts:
-        for name, plane in (("rules", part.running), ("on disk", part.on_disk)):
-            header = "%s: %s" % (part.backend, name)
-            shown.append(dict(before_header=header, after_header=header, before=plane.before, after=plane.after))
-    return shown
+def ask(params):
+    """What is wanted, checked."""
+    return wanted(**{name: params[name] for name in WANTED})
+
+
+def planes(made):
+    """The two planes of each back end, running and on disk: (name, before, after)."""
+    return [
+        ("%s: %s" % (part.backend, name), plane.before, plane.after)
+        for part in made.parts
+        for name, plane in (("rules", part.running), ("on disk", part.on_disk))
+    ]
 
 
 def begin(module, asked, who):
     """Plan, and change the running system unless this is a check."""
-    # What is there while a change waits to be confirmed is not what is going to be.
-    taking_back.nothing_waits()
     made = steps.plan(asked, module.params["backend"])
     result = dict(
         changed=made.changed,
@@ -274,7 +227,7 @@ def begin(module, asked, who):
         rules=made.rules,
         planned=module.check_mode,
         persisted=not made.changed,
-        diff=difference(made),
+        diff=differences(planes(made)),
     )
     for part in made.parts:
         for note in part.notes:
@@ -289,40 +242,14 @@ def begin(module, asked, who):
     return result
 
 
-def status(change):
-    """Whether a change waits to be confirmed or taken back."""
-    try:
-        taking_back.still_armed(change or "")
-    except taking_back.TakenBack:
-        return dict(changed=False, waits=False)
-    return dict(changed=False, waits=True)
-
-
 def main():
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    params = module.params
-    who = (params["who"] or "somebody who called the module without its action")[:200]
-    phase = params["phase"]
-    try:
-        asked = wanted(**{name: params[name] for name in WANTED})
-        if not 10 <= params["time_limit"] <= 3600:
-            raise WantedError("time_limit is %g: it is 10 to 3600 seconds" % params["time_limit"])
-        if os.geteuid() != 0:
-            raise WantedError("only root may read and change the firewall: set become: true on the task")
-        if phase == "begin":
-            result = begin(module, asked, who)
-        elif phase == "finish":
-            steps.finish(params["change"] or "", asked, who, params["backend"])
-            result = dict(changed=True)
-        elif phase == "revert":
-            taking_back.still_armed(params["change"] or "")
-            result = dict(changed=True, said=taking_back.revert_now())
-        else:
-            result = status(params["change"])
-    except PROBLEMS as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+
+    def finish(change, asked, who):
+        steps.finish(change, asked, who, module.params["backend"])
+
+    run_phase(module, steps.PROBLEMS, 10, ask, begin, finish)
 
 
 if __name__ == "__main__":

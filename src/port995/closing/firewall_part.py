@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import List, Tuple
 
 from ..change import taking_back
-from ..firewall import model, nftables, xtables
+from ..firewall import model
 from ..firewall import steps as firewall
 
 Plan = firewall.Plan
-PROBLEMS = (firewall.FirewallError, nftables.NftError, xtables.RulesError, model.WantedError)
+PROBLEMS = firewall.PROBLEMS
 
 
 def plan(wanted: model.Wanted) -> Plan:

@@ -14,8 +14,6 @@ import time
 from typing import Dict, List, Optional, Set, Tuple
 
 from ..change import armed, taking_back
-from ..change.commands import CommandError
-from ..change.files import FileError
 from ..daemon import sockets
 from ..firewall import model
 from . import cyrus_off, dovecot_off, firewall_part, units_off
@@ -25,9 +23,7 @@ SETTLE = 20.0
 """Seconds that daemons get to let go of the port, and to have their other ports again."""
 ALL_PORTS = range(1, 65536)
 
-PROBLEMS = (
-    *firewall_part.PROBLEMS, FileError, CommandError, OffError, sockets.SocketsError, taking_back.ChangeError,
-)  # fmt: skip
+PROBLEMS = (*firewall_part.PROBLEMS, OffError, sockets.SocketsError)
 """What the steps raise when something is wrong with the host or with what is asked."""
 
 

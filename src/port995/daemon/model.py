@@ -8,6 +8,8 @@ import os
 import re
 from typing import Mapping, Optional, Sequence, Tuple
 
+from ..change.asked import WantedError as WantedError
+
 DOVECOT, COURIER, CYRUS = "dovecot", "courier", "cyrus"
 KNOWN = (DOVECOT, COURIER, CYRUS)
 """Daemons whose settings can be read and set. Of all others only name and process are told."""
@@ -21,10 +23,6 @@ PREFERENCES = ("server", "client")
 
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 """A suite or a group, as IANA's registries write them."""
-
-
-class WantedError(Exception):
-    """What is wanted contradicts itself or can't be read; the text says what to write instead."""
 
 
 class DaemonError(Exception):

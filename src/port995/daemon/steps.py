@@ -13,12 +13,17 @@ import dataclasses
 from typing import Dict, Sequence, Tuple
 
 from ..change import armed, taking_back
+from ..change.commands import CommandError
+from ..change.files import FileError
 from . import certificate, courier_edit, cyrus_edit, dovecot_edit, edit, listening, live
-from .model import COURIER, CYRUS, DOVECOT, DaemonError, Found, Wanted
+from .model import COURIER, CYRUS, DOVECOT, DaemonError, Found, Wanted, WantedError
 from .read import daemon_of, installed
 
 _EDITS = {DOVECOT: dovecot_edit, COURIER: courier_edit, CYRUS: cyrus_edit}
 PORT, CLEAR_PORT = 995, 110
+
+PROBLEMS = (WantedError, DaemonError, FileError, CommandError, taking_back.ChangeError)
+"""What the steps raise when something is wrong with the host or with what is asked."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,8 +14,6 @@ import dataclasses
 from typing import Callable, Dict, List, Optional, Tuple
 
 from ..change import armed, taking_back
-from ..change.commands import CommandError
-from ..change.files import FileError
 from ..closing import firewall_part
 from ..daemon import edit
 from ..daemon import model as daemon_model
@@ -24,10 +22,7 @@ from ..firewall import model as firewall_model
 
 FIREWALL_STATES = ("restricted", "open", "absent")
 
-PROBLEMS = (
-    *firewall_part.PROBLEMS, daemon_model.WantedError, daemon_model.DaemonError, FileError, CommandError,
-    taking_back.ChangeError,
-)  # fmt: skip
+PROBLEMS = (*firewall_part.PROBLEMS, *daemon.PROBLEMS)
 """What the steps raise when something is wrong with the host or with what is asked."""
 
 

@@ -7,13 +7,11 @@ import dataclasses
 import ipaddress
 from typing import Optional, Sequence, Tuple
 
+from ..change.asked import WantedError as WantedError
+
 STATES = ("closed", "restricted", "open", "absent")
 ACTIONS = ("drop", "reject")
 ESTABLISHED = ("keep", "cut")
-
-
-class WantedError(Exception):
-    """What is wanted contradicts itself or can't be read; the text says what to write instead."""
 
 
 @dataclasses.dataclass(frozen=True)

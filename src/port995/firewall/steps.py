@@ -12,13 +12,23 @@ import dataclasses
 from typing import Dict, List, Optional, Tuple
 
 from ..change import armed, taking_back
+from ..change.commands import CommandError
+from ..change.files import FileError
 from . import model
 from .choose import BACKENDS, choose, refuse_bypassed
 from .detect import detect
-from .model import Found, Wanted
+from .firewalld import FirewalldError
+from .model import Found, Wanted, WantedError
+from .nftables import NftError
 from .part import BackendError, Part
+from .xtables import RulesError
 
 FirewallError = BackendError
+
+PROBLEMS = (
+    WantedError, BackendError, NftError, RulesError, FirewalldError, FileError, CommandError, taking_back.ChangeError,
+)  # fmt: skip
+"""What the steps raise when something is wrong with the host or with what is asked."""
 
 
 @dataclasses.dataclass(frozen=True)
