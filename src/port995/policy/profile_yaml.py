@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""YAML as policy is written in it, read strictly: every key once, nothing that is not plain data, and a line for each
-thing, so that a message can say where.
-
-No aliases (a small file could grow to any size by them), no tags (they make objects), no time without a zone (whose
-clock would it be?).
+"""YAML as profiles are written in it: plain data with its types, and a line for each thing, so that a message can say
+where. Every key once, no time without a zone (whose clock would it be?), and what `strict_yaml` refuses.
 """
 
 from __future__ import annotations
@@ -14,16 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from .libraries import yaml
+from .strict_yaml import YamlError as YamlError
+from .strict_yaml import strict_loader
 
 Place = tuple[str | int, ...]
 """Keys and positions on the way to a value."""
-
-MAX_DEPTH = 20
-"""Mappings and lists inside each other."""
-
-
-class YamlError(ValueError):
-    """Bytes that are not understood; says which file and line."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +45,7 @@ def read_documents(raw: bytes, source: str, limit: int) -> tuple[Document, ...]:
         raise YamlError(f"{source}: is larger than {limit} octets")
     found = []
     try:
-        for node in yaml.compose_all(raw, Loader=_loader(source)):
+        for node in yaml.compose_all(raw, Loader=strict_loader(source)):
             lines: dict[Place, int] = {}
             data = _plain(node, source, (), lines)
             if data is not None:
@@ -67,29 +59,6 @@ def read_documents(raw: bytes, source: str, limit: int) -> tuple[Document, ...]:
             raise
         raise YamlError(f"{source}: is no YAML: {' '.join(str(error).split())[:300]}") from error
     return tuple(found)
-
-
-def _loader(source: str) -> Any:
-    """A loader that refuses what makes more of a document than stands in it, before it is made."""
-
-    class Strict(yaml.SafeLoader):
-        depth = 0
-
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-            where = f"{source}:{event.start_mark.line + 1}"
-            if isinstance(event, yaml.AliasEvent):
-                raise YamlError(f"{where}: aliases (*name) are not taken: write the value out")
-            if getattr(event, "tag", None) is not None:
-                raise YamlError(f"{where}: is no YAML that is taken: tags (here {event.tag!a:.60}) make objects")
-            self.depth += 1
-            if self.depth > MAX_DEPTH:
-                raise YamlError(f"{where}: is nested more than {MAX_DEPTH} deep")
-            node = super().compose_node(parent, index)
-            self.depth -= 1
-            return node
-
-    return Strict
 
 
 def _plain(node: Any, source: str, place: Place, lines: dict[Place, int]) -> object:

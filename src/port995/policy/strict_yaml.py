@@ -18,6 +18,8 @@ MAX_FILE = 1024 * 1024
 """Octets of a file."""
 
 MAX_DEPTH = 20
+"""Mappings and lists inside each other."""
+
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -68,17 +70,15 @@ class Document:
         except UnicodeDecodeError as error:
             raise YamlError(f"{source}: is no UTF-8 text (octet {error.start})") from error
         try:
-            node = yaml.compose(text, Loader=_loader(source))
+            node = yaml.compose(text, Loader=strict_loader(source))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f":{mark.line + 1}" if mark is not None else ""
             problem = " ".join(str(getattr(error, "problem", None) or error).split())[:200]
             raise YamlError(f"{source}{line}: is no YAML: {problem}") from error
-        except RecursionError as error:
-            raise YamlError(f"{source}: is no YAML: it is nested too deep") from error
         if node is None:
             raise YamlError(f"{source}: the file is empty, {what} are expected")
-        self.top = self.mapping(self._value(node, 0), "the file")
+        self.top = self.mapping(self._value(node), "the file")
 
     def fault(self, value: object, message: str) -> YamlError:
         """The fault of a value, with its line where it has one."""
@@ -156,25 +156,23 @@ class Document:
             raise self.fault(value, f"{where} is {text!a}: {error}") from error
         raise self.fault(value, f"{where} is {text[:40]!a}, a date like 2027-01-31 is expected")
 
-    def _value(self, node: Any, depth: int) -> Any:
+    def _value(self, node: Any) -> Any:
         line = node.start_mark.line + 1
-        if depth > MAX_DEPTH:
-            raise YamlError(f"{self.source}:{line}: is nested more than {MAX_DEPTH} deep")
         if isinstance(node, yaml.ScalarNode):
             return at(node.value, line)
         if isinstance(node, yaml.SequenceNode):
-            items = Listed(self._value(item, depth + 1) for item in node.value)
+            items = Listed(self._value(item) for item in node.value)
             items.line = line
             return items
         found = Mapped()
         found.line = line
         for key_node, value_node in node.value:
-            key = self._value(key_node, depth + 1)
+            key = self._value(key_node)
             if not isinstance(key, Place):
                 raise YamlError(f"{self.source}:{line}: a key is no text")
             if key in found:
                 raise self.fault(key, f"the key {str(key)!a:.60} stands twice")
-            found[key] = self._value(value_node, depth + 1)
+            found[key] = self._value(value_node)
         return found
 
 
@@ -186,22 +184,29 @@ def _kind(value: object) -> str:
     return "a list" if isinstance(value, list) else "nothing"
 
 
-def _loader(source: str) -> Any:
-    class Strict(yaml.SafeLoader):
-        def _peek(self) -> Any:
-            # PyYAML's stubs give this one no types.
-            peek: Callable[[], Any] = self.peek_event
-            return peek()
+def strict_loader(source: str) -> Any:
+    """A loader of PyYAML that refuses what makes more of a file than stands in it, before it is made.
 
-        def _line(self) -> int:
-            return int(self._peek().start_mark.line) + 1
+    :param source: what to call the file in messages
+    """
+
+    class Strict(yaml.SafeLoader):
+        depth = 0
 
         def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):
-                raise YamlError(f"{source}:{self._line()}: aliases (*name) are not taken here")
-            tag = getattr(self._peek(), "tag", None)
-            if tag is not None:
-                raise YamlError(f"{source}:{self._line()}: tags ({tag[:40]!a}) are not taken here")
-            return super().compose_node(parent, index)
+            # PyYAML's stubs give this one no types.
+            peek: Callable[[], Any] = self.peek_event
+            event = peek()
+            where = f"{source}:{event.start_mark.line + 1}"
+            if isinstance(event, yaml.AliasEvent):
+                raise YamlError(f"{where}: aliases (*name) are not taken: write the value out")
+            if getattr(event, "tag", None) is not None:
+                raise YamlError(f"{where}: tags (here {event.tag!a:.60}) are not taken: they make objects")
+            self.depth += 1
+            if self.depth > MAX_DEPTH:
+                raise YamlError(f"{where}: is nested more than {MAX_DEPTH} deep")
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
 
     return Strict

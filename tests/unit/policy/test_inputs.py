@@ -90,7 +90,7 @@ def test_profile_sets_severity_and_parameters():
         ("checks: [POP3S-TLS-001]\n", "mapping"),
         ("waivers: []\nchecks:\n  POP3S-TLS-001:\n", "waivers"),
         ("checks: &a\n  POP3S-TLS-001: *a\n", "aliases"),
-        ("checks: !!python/object/apply:os.system [x]\n", "no YAML"),
+        ("checks: !!python/object/apply:os.system [x]\n", "tags"),
         ("checks: {\n", "no YAML"),
     ],
 )

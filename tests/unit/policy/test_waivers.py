@@ -263,7 +263,7 @@ def test_bad_input_is_refused_with_file_and_line(entry, words):
         (b"schema: port995/waivers/1\nschema: x\nwaivers: []", "w.yml:2: the key 'schema' stands twice"),
         (b"- a", "the file is a list, a mapping is expected"),
         (b"a: [", "is no YAML"),
-        (b"[" * 5000, "nested too deep"),
+        (b"[" * 5000, "nested more than 20 deep"),
         (b"x" * 2_000_000, "larger than"),
         (text({}, {}), "the id 'W-1' stands in line 3 too"),
     ],
