@@ -138,9 +138,10 @@ from ansible_collections.port995.pop3s.plugins.module_utils._changing import (
     firewall_options,
     run_phase,
 )
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.change.asked import WantedError
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.closing import firewall_part, reasons, steps
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.daemon import login_records, sockets
-from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.model import WantedError, wanted
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall.model import wanted
 
 WANTED = ("state", "ports", "action", "loopback", "forward", "established")
 

@@ -134,6 +134,7 @@ from ansible_collections.port995.pop3s.plugins.module_utils._changing import (
     settings_options,
     told,
 )
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.change.asked import WantedError
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.daemon import model as daemon_model
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.enforcing import steps
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.firewall import model as firewall_model
@@ -165,7 +166,7 @@ def asked(params):
             params["firewall"], allow=params["allow"], **{name: params[name] for name in RULES}
         )
     elif params["allow"]:
-        raise firewall_model.WantedError("allow goes with firewall restricted, and firewall is keep")
+        raise WantedError("allow goes with firewall restricted, and firewall is keep")
     settings = daemon_model.wanted(**{name: params[name] for name in SETTINGS}) if params["settings"] else None
     return steps.Wanted(settings, params["daemon"], rules)
 

@@ -14,6 +14,7 @@ import time
 from typing import Dict, List, Optional, Set, Tuple
 
 from ..change import armed, taking_back
+from ..change.asked import WantedError
 from ..daemon import sockets
 from ..firewall import model
 from . import cyrus_off, dovecot_off, firewall_part, units_off
@@ -59,13 +60,13 @@ def plan(wanted: model.Wanted, listener: bool = True, with_firewall: bool = True
     :param wanted: of the firewall: ``closed`` or ``absent``, and the ports
     :param listener: whether daemons are to let go of the ports too
     :param with_firewall: whether the firewall is to close them
-    :raises model.WantedError: another state, or neither of both
+    :raises WantedError: another state, or neither of both
     :raises Exception: one of `PROBLEMS`
     """
     if wanted.state not in ("closed", "absent"):
-        raise model.WantedError("state is %s: a port is closed, or that is absent" % wanted.state)
+        raise WantedError("state is %s: a port is closed, or that is absent" % wanted.state)
     if not listener and not with_firewall:
-        raise model.WantedError("listener and firewall are both false: nothing would be closed")
+        raise WantedError("listener and firewall are both false: nothing would be closed")
     made = firewall_part.plan(wanted) if with_firewall else None
     offs: List[Off] = []
     notes = list(made.notes) if made else []

@@ -8,7 +8,7 @@ import os
 import re
 from typing import Mapping, Optional, Sequence, Tuple
 
-from ..change.asked import WantedError as WantedError
+from ..change.asked import WantedError
 
 DOVECOT, COURIER, CYRUS = "dovecot", "courier", "cyrus"
 KNOWN = (DOVECOT, COURIER, CYRUS)

@@ -13,10 +13,11 @@ import dataclasses
 from typing import Dict, Sequence, Tuple
 
 from ..change import armed, taking_back
+from ..change.asked import WantedError
 from ..change.commands import CommandError
 from ..change.files import FileError
 from . import certificate, courier_edit, cyrus_edit, dovecot_edit, edit, listening, live
-from .model import COURIER, CYRUS, DOVECOT, DaemonError, Found, Wanted, WantedError
+from .model import COURIER, CYRUS, DOVECOT, DaemonError, Found, Wanted
 from .read import daemon_of, installed
 
 _EDITS = {DOVECOT: dovecot_edit, COURIER: courier_edit, CYRUS: cyrus_edit}

@@ -14,6 +14,7 @@ import dataclasses
 from typing import Callable, Dict, List, Optional, Tuple
 
 from ..change import armed, taking_back
+from ..change.asked import WantedError
 from ..closing import firewall_part
 from ..daemon import edit
 from ..daemon import model as daemon_model
@@ -95,12 +96,12 @@ def plan(wanted: Wanted) -> Plan:
     :raises Exception: one of `PROBLEMS`; nothing was changed
     """
     if wanted.firewall is not None and wanted.firewall.state not in FIREWALL_STATES:
-        raise firewall_model.WantedError(
+        raise WantedError(
             "firewall is %s: where POP3S is served it is one of %s"
             % (wanted.firewall.state, ", ".join(FIREWALL_STATES))
         )
     if wanted.firewall is None and wanted.daemon is None:
-        raise firewall_model.WantedError("neither the daemon nor the firewall is to be changed: nothing would be done")
+        raise WantedError("neither the daemon nor the firewall is to be changed: nothing would be done")
     rules = firewall_part.plan(wanted.firewall) if wanted.firewall is not None else None
     settings = daemon.plan(wanted.daemon, wanted.name) if wanted.daemon is not None else None
     return Plan(wanted, settings, rules)

@@ -7,7 +7,7 @@ import dataclasses
 import ipaddress
 from typing import Optional, Sequence, Tuple
 
-from ..change.asked import WantedError as WantedError
+from ..change.asked import WantedError
 
 STATES = ("closed", "restricted", "open", "absent")
 ACTIONS = ("drop", "reject")

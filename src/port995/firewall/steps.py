@@ -12,13 +12,14 @@ import dataclasses
 from typing import Dict, List, Optional, Tuple
 
 from ..change import armed, taking_back
+from ..change.asked import WantedError
 from ..change.commands import CommandError
 from ..change.files import FileError
 from . import model
 from .choose import BACKENDS, choose, refuse_bypassed
 from .detect import detect
 from .firewalld import FirewalldError
-from .model import Found, Wanted, WantedError
+from .model import Found, Wanted
 from .nftables import NftError
 from .part import BackendError, Part
 from .xtables import RulesError

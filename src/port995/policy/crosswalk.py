@@ -15,8 +15,9 @@ from pathlib import Path
 
 from .model import Judgement, Status, fold
 from .profile_rules import ProfileError, known, mapping, text, texts
-from .profile_yaml import Document, Place, YamlError, read_documents
+from .profile_yaml import Document, Place, read_documents
 from .registry import SelectionError, all_checks, select
+from .strict_yaml import YamlError
 
 SCHEMA = "port995/framework/1"
 FOLDER = Path(__file__).parent / "frameworks"

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from ..probe.version import __version__
 from .profile_rules import DNS, INSIDE, CheckSettings, ProfileError, date, known, mapping, read_rule, text, texts
-from .profile_yaml import Document, YamlError, read_documents
+from .profile_yaml import Document, read_documents
 from .registry import ALWAYS, WITH_CRLS, all_checks
+from .strict_yaml import YamlError
 
 __all__ = ["CheckSettings", "Profile", "ProfileError", "list_profiles", "load_profile", "read_profile"]
 

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .libraries import yaml
-from .strict_yaml import YamlError as YamlError
-from .strict_yaml import strict_loader
+from .strict_yaml import YamlError, strict_loader
 
 Place = tuple[str | int, ...]
 """Keys and positions on the way to a value."""

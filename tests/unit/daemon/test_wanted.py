@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from port995.daemon.model import WantedError, wanted
+from port995.change.asked import WantedError
+from port995.daemon.model import wanted
 
 TLS = {"minimum": "TLSv1.2", "suites": ["TLS_AES_128_GCM_SHA256"], "groups": ["x25519"]}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from port995.change.asked import WantedError
 from port995.change.taking_back import Before
 from port995.enforcing import steps
 from port995.firewall import model as firewall_model
@@ -51,7 +52,7 @@ def test_nobody_is_let_in_to_a_daemon_that_is_not_as_wanted(
 
 
 def test_nothing_to_change_is_refused() -> None:
-    with pytest.raises(firewall_model.WantedError, match="nothing would be done"):
+    with pytest.raises(WantedError, match="nothing would be done"):
         steps.plan(steps.Wanted(None, "auto", None))
-    with pytest.raises(firewall_model.WantedError, match="one of restricted, open, absent"):
+    with pytest.raises(WantedError, match="one of restricted, open, absent"):
         steps.plan(steps.Wanted(None, "auto", firewall_model.wanted("closed")))

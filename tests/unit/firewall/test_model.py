@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from port995.firewall.model import WantedError, wanted
+from port995.change.asked import WantedError
+from port995.firewall.model import wanted
 from port995.firewall.nftables import render, replace
 
 
