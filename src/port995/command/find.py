@@ -23,6 +23,7 @@ from ..nmap.target_syntax import TypedTarget
 from ..policy.model import Exit, HostPlan, Intent
 from ..probe.endpoint import utc_now
 from ..probe.engine import run_scan
+from ..probe.interruption import interruption
 from ..probe.model import Observation, Target, Vantage
 from ..probe.options import SESSION, ScanOptions
 from ..probe.scope import Scope
@@ -30,7 +31,7 @@ from ..probe.sweep import PortWord, States, sweep
 from ..report.escape import visible
 from . import options as given
 from .ending import stop
-from .nmap_scan import numbers_of, port_count, signals
+from .nmap_scan import numbers_of, port_count
 
 NATIVE = "native"
 
@@ -107,7 +108,7 @@ class Search:
     def run(self, intent: Intent, planned: Planned) -> Found:
         """Search; a signal or the deadline ends it, and what was not reached is told as not tested."""
         began = time.monotonic()
-        with signals() as cancelled:
+        with interruption() as cancelled:
             if self._request is not None:
                 found = self._by_nmap(self._request, intent, planned, cancelled)
             else:
