@@ -18,6 +18,7 @@ description:
   - A name that does not resolve stands in RV(unresolved), a target that Nmap told nothing of in RV(unreported). Neither
     is ever taken for a closed port.
   - Nothing reaches Nmap that could be read as an option or by a shell. Targets are handed over in a file.
+  - When the play is interrupted or the connection to the machine that looks is lost, Nmap is ended there too.
 options:
   targets:
     description: Names, addresses, ranges and networks as Nmap takes them, without ports.
@@ -238,7 +239,10 @@ from ansible_collections.port995.pop3s.plugins.module_utils._port995.nmap.run im
     run_nmap,
 )
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.codec import CodecError, decode
+from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.interruption import interruption
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.scope import Scope
+
+STANDARD_OUTPUT = 1
 
 
 def argument_spec():
@@ -316,7 +320,8 @@ def main():
         binary = find_nmap(params["nmap"])
         with tempfile.TemporaryDirectory(prefix="port995-nmap-") as folder:
             xml = params["xml"] or (os.path.join(folder, "told.xml") if params["python_nmap"] else None)
-            result = run_nmap(request, keep, binary=binary, xml_to=xml)
+            with interruption(STANDARD_OUTPUT) as interrupted:
+                result = run_nmap(request, keep, binary=binary, cancelled=interrupted, xml_to=xml)
             more = dict(python_nmap=as_python_nmap(xml, binary.path)) if params["python_nmap"] else {}
     except (NmapError, PythonNmapError) as error:
         module.fail_json(msg=str(error))

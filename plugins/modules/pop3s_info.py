@@ -18,6 +18,8 @@ description:
     targets.
   - No login is tried without O(credentials), and nothing is judged; M(port995.pop3s.pop3s_report) does that.
   - Every target has an observation in the journal in every event. What was not looked at says why.
+  - When the play is interrupted or the connection to the machine that looks is lost, it ends there within a second or
+    two, and the journal says of what was left that it was cancelled.
   - Runs wherever the task runs, so a host of the inventory can be the place to look from. Needs nothing but Python 3.9
     there.
 options:
@@ -313,7 +315,7 @@ deadline_reached:
   returned: always
   type: bool
 cancelled:
-  description: Whether a signal ended the call.
+  description: Whether a signal ended the call, or that nobody waited for its result any more.
   returned: always
   type: bool
 window_ended:
@@ -360,6 +362,7 @@ from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.model
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.scope import Scope
 from ansible_collections.port995.pop3s.plugins.module_utils._port995.probe.version import __version__
 
+STANDARD_OUTPUT = 1
 MAX_ROWS = 1000
 OPTION_NAMES = (
     "families",
@@ -546,6 +549,7 @@ def main():
                 run_id,
                 keep,
                 handle_signals=True,
+                waiting=STANDARD_OUTPUT,
             )
     except OptionsError as error:
         if temporary and path:

@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,7 +21,7 @@ from .command.merge import merge
 from .command.profiles import profiles
 from .command.remediate import pair, remediate
 from .command.scan import scan
-from .probe.version import __version__
+from .copies import tell_version
 
 app = typer.Typer(
     name="port995",
@@ -45,32 +42,8 @@ app.command(context_settings={"allow_interspersed_args": False})(lab)
 def _version(wanted: bool) -> None:
     if not wanted:
         return
-    print(f"port995 {__version__}")
-    others = other_copies()
-    if others:
-        print(
-            f"port995: this is {Path(__file__).parent}; other copies can be imported too: {', '.join(others)}."
-            " Remove those that are not wanted: two versions may judge differently",
-            file=sys.stderr,
-        )
+    tell_version()
     raise typer.Exit(0)
-
-
-def other_copies() -> list[str]:
-    """Folders of other copies of this package on the module path, and an installed version that is not this one."""
-    own = Path(__file__).resolve().parent
-    found = {
-        str(candidate)
-        for entry in sys.path
-        if (candidate := (Path(entry) / "port995")).joinpath("__init__.py").is_file() and candidate.resolve() != own
-    }
-    try:
-        installed = importlib.metadata.version("port995")
-    except importlib.metadata.PackageNotFoundError:
-        installed = __version__
-    if installed != __version__:
-        found.add(f"an installed version {installed}")
-    return sorted(found)
 
 
 @app.callback()

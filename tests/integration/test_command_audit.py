@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from port995 import cli
+from port995 import copies
 from port995.command import audit as audit_command
 from port995.lab.compare import load_truth
 from port995.lab.lab import Lab
@@ -281,7 +281,7 @@ def test_the_version_tells_of_other_copies(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     two = port995("--version")
     assert two.code == 0 and two.out == alone.out and str(tmp_path / "port995") in two.err
-    assert str(tmp_path / "port995") in cli.other_copies()
+    assert str(tmp_path / "port995") in copies.other_copies()
 
 
 def test_progress_is_for_terminals_only(tmp_path: Path) -> None:

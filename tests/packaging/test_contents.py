@@ -63,7 +63,7 @@ def test_the_wheel_holds_library_command_and_collection(wheel: Path, tarball: Pa
     for source in (ROOT / "src" / "port995").rglob("*"):
         if source.is_file() and "__pycache__" not in source.parts:
             assert source.relative_to(ROOT / "src").as_posix() in names
-    assert "port995 = port995.cli:main" in entry_points
+    assert "port995 = port995.start:main" in entry_points
     with tarfile.open(tarball) as archive:
         released = {member.name for member in archive.getmembers() if member.isfile()} - {"MANIFEST.json", "FILES.json"}
     assert {f"{COLLECTION}{name}" for name in released} == {

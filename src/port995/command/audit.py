@@ -13,13 +13,13 @@ from typing import Annotated, Optional
 import typer
 
 from ..evidence.ask_dns import ask_dns
-from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin, check_files, questions_of
+from ..evidence.begin import RequestError, RunRequest, VantagePlan, begin, begin_search, check_files, questions_of
 from ..evidence.conclude import Conclusion, conclude
 from ..evidence.find import Found
 from ..evidence.inventory_places import hashes, places, shown_path
 from ..evidence.judged_xml import as_nmap_xml
 from ..evidence.protected_policy import policy_source, protected_profile
-from ..evidence.run_folder import RunError, RunFolder
+from ..evidence.run_folder import RunError, RunFolder, drop_run
 from ..nmap.target_syntax import MAX_TARGETS, TypedTarget
 from ..policy.inventory import merge_targets, plan_host
 from ..policy.libraries import LibraryMissing
@@ -234,7 +234,15 @@ def audit(
         )
     )
     dns_plan = given.dns_of(dns, domain, resolver, trust_ad, side, resolve_timeout)
-    vantage_hosts: tuple[str, ...] = ()
+    request = RunRequest(
+        out, profile, checks, ca_file, (VantagePlan(VANTAGE, side, options.source_addresses),), tuple(sys.argv[1:]),
+        partial, deadline, dns_plan, tuple(crl or ()), waivers=waivers, baseline=baseline,
+        waiver_signers=waiver_signers,
+        attestations=attestations, own=own,
+        population=population, population_seconds=resolve_timeout, scope=permitted,
+        loaded=loaded, policy=policy,
+    )  # fmt: skip
+    begun: RunFolder | None = None
     found: Found | None = None
     search: searching.Search | None = None
     if inventory is not None:
@@ -242,6 +250,9 @@ def audit(
             stop(Exit.USAGE, "give either an inventory (-i) or targets, not both")
         _refuse_options_of_targets(context)
         (plan, aims, notes), vantage_hosts = _from_inventory(inventory, exclude or [])
+        request = dataclasses.replace(
+            request, inventory=shown_path(inventory), inventory_sha256=hashes([inventory]), vantage_hosts=vantage_hosts
+        )
     else:
         rules_of_intent = given.intents_of(intents)
         if rules_of_intent is not None:
@@ -258,14 +269,10 @@ def audit(
         elif typed:
             words = given.typed_words(targets, input_list)
             search = searching.Search(find, typed, words, exclude or (), ports, pop3_port, options)
-            _refuse_a_full_folder(out)
+            nothing_yet = search.before(intent, planned)
             try:
-                check_files(
-                    RunRequest(
-                        ca_file=ca_file, crl_files=tuple(crl or ()), waivers=waivers, baseline=baseline,
-                        attestations=attestations, own=own, population=population, policy=policy,
-                    )
-                )  # fmt: skip
+                check_files(request)
+                begun = begin_search(request, *within(options.scope, nothing_yet.plan, nothing_yet.targets))
             except RequestError as error:
                 stop(Exit.USAGE, str(error))
             found = search.run(intent, planned)
@@ -277,19 +284,11 @@ def audit(
         stop(Exit.USAGE, "no targets: give some, a file of them with -iL, or an inventory with -i")
     plan, aims = within(options.scope, plan, aims)
     aims, notes = logging_in.owed(logins, aims, notes)
-    request = RunRequest(
-        out, profile, checks, ca_file, (VantagePlan(VANTAGE, side, options.source_addresses),), tuple(sys.argv[1:]),
-        partial, deadline, dns_plan, tuple(crl or ()), waivers=waivers, baseline=baseline,
-        waiver_signers=waiver_signers,
-        attestations=attestations, own=own,
-        inventory=shown_path(inventory) if inventory is not None else "",
-        inventory_sha256=hashes([inventory]) if inventory is not None else "", vantage_hosts=vantage_hosts,
-        population=population, population_seconds=resolve_timeout, scope=permitted,
-        loaded=loaded, policy=policy,
-    )  # fmt: skip
     try:
-        run = begin(request, plan, aims, notes)
+        run = begin(request, plan, aims, notes, begun)
     except RequestError as error:
+        if begun is not None:
+            drop_run(begun)
         stop(Exit.USAGE, str(error))
     for note in run.header.notes:
         print(f"port995: {visible(note)}", file=sys.stderr)
@@ -380,12 +379,6 @@ def _typed(typed: list[TypedTarget], planned: searching.Planned) -> Population:
         aims += wanted
     merged, notes = merge_targets(aims)
     return tuple(plan.values()), merged, notes
-
-
-def _refuse_a_full_folder(out: Path | None) -> None:
-    """End with exit code 2 before a long search whose run could not be kept."""
-    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        stop(Exit.USAGE, f"{out} holds something already: choose another --out")
 
 
 def _look(

@@ -14,6 +14,7 @@ import typer
 
 from ..policy.model import Exit
 from ..report.escape import visible
+from ..start import INTERRUPTED, interruptible
 
 P = ParamSpec("P")
 
@@ -41,12 +42,13 @@ def guarded(command: Callable[P, int]) -> Callable[P, None]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            code = command(*args, **kwargs)
-            flush()
+            with interruptible():
+                code = command(*args, **kwargs)
+                flush()
         except typer.Exit:
             raise
         except KeyboardInterrupt:
-            stop(Exit.INCOMPLETE, "interrupted: nothing is vouched for")
+            stop(Exit.INCOMPLETE, INTERRUPTED)
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is exit code 4 and not a traceback
             if _tracebacks:
                 traceback.print_exc()

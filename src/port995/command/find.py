@@ -23,6 +23,7 @@ from ..nmap.target_syntax import TypedTarget
 from ..policy.model import Exit, HostPlan, Intent
 from ..probe.endpoint import utc_now
 from ..probe.engine import run_scan
+from ..probe.interruption import interruption
 from ..probe.model import Observation, Target, Vantage
 from ..probe.options import SESSION, ScanOptions
 from ..probe.scope import Scope
@@ -30,7 +31,7 @@ from ..probe.sweep import PortWord, States, sweep
 from ..report.escape import visible
 from . import options as given
 from .ending import stop
-from .nmap_scan import numbers_of, port_count, signals
+from .nmap_scan import numbers_of, port_count
 
 NATIVE = "native"
 
@@ -104,10 +105,19 @@ class Search:
         if how == NMAP:
             self._request = self._asked_of_nmap(words, exclude, timing)
 
+    def before(self, intent: Intent, planned: Planned) -> Found:
+        """The population as long as nothing of it was searched."""
+        now = utc_now()
+        views = [
+            View(service, port, None, States(len(self._space.ranged)), SWEEP, now, now) for service, port in self._looks
+        ]
+        found = population(self._space, views, intent, planned)
+        return dataclasses.replace(found, plan=(*found.plan, *self._left_out))
+
     def run(self, intent: Intent, planned: Planned) -> Found:
         """Search; a signal or the deadline ends it, and what was not reached is told as not tested."""
         began = time.monotonic()
-        with signals() as cancelled:
+        with interruption() as cancelled:
             if self._request is not None:
                 found = self._by_nmap(self._request, intent, planned, cancelled)
             else:
@@ -122,6 +132,11 @@ class Search:
             file=sys.stderr,
         )
         return found
+
+    @property
+    def _looks(self) -> list[tuple[str, int]]:
+        """Services and their ports, in the order in which they are looked at."""
+        return [*([("pop3", self._pop3_port)] if self._pop3_port else []), ("pop3s", self.port)]
 
     def left(self, deadline: float | None) -> float | None:
         """Seconds of the run's deadline that the search has left over."""
@@ -141,8 +156,7 @@ class Search:
             late = late or (ends_at is not None and time.monotonic() >= ends_at)
             return late or cancelled()
 
-        looks = [("pop3", self._pop3_port)] if self._pop3_port else []
-        looks.append(("pop3s", self.port))
+        looks = self._looks
         sources = options.source_addresses or (None,)
         views = []
         with bar(len(ranged) * len(looks) * len(sources)) as step:
@@ -183,8 +197,7 @@ class Search:
     ) -> Found:
         places = {one.address: place for place, one in enumerate(self._space.ranged)}
         singles = {one.address.lower().rstrip("."): one for one in self._space.singles}
-        looks = [("pop3", self._pop3_port)] if self._pop3_port else []
-        looks.append(("pop3s", self.port))
+        looks = self._looks
         states = {service: States(len(places)) for service, _port in looks}
         more: dict[str, list[int]] = {}
         unsure: list[Target] = []

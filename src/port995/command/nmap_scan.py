@@ -8,10 +8,8 @@ import dataclasses
 import errno
 import json
 import os
-import signal
 import sys
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -26,6 +24,7 @@ from ..nmap.target_syntax import MAX_FILE_OCTETS, TargetSyntaxError, read_list
 from ..policy.model import Exit
 from ..probe.codec import observation_to_json
 from ..probe.engine import local_vantage
+from ..probe.interruption import interruption
 from ..probe.journal import JournalWriter
 from ..probe.model import Observation, Target
 from ..probe.scope import OUT_OF_SCOPE, Scope
@@ -138,7 +137,7 @@ def scan_with_nmap(request: NmapRequest, journal: Path | None, as_json: bool, xm
         require_writable(xml)
     hosts: list[NmapHost] = []
     try:
-        with signals() as cancelled:
+        with interruption() as cancelled:
             result = run_nmap(
                 request, lambda _run, host: hosts.append(host), cancelled=cancelled, progress=_progress,
                 xml_to=None if xml is None else str(xml),
@@ -318,29 +317,3 @@ def write_xml(path: Path, text: str) -> None:
 def _progress(percent: float) -> None:
     if sys.stderr.isatty():
         print(f"\rport995: nmap {percent:.0f} % of its task  ", end="", file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def signals() -> Iterator[Cancelled]:
-    """Take SIGINT and SIGTERM as a wish to end in order, while the context lasts."""
-    cancelled = Cancelled()
-    before = {number: signal.signal(number, cancelled.note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield cancelled
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-class Cancelled:
-    """Whether a signal asked for the end."""
-
-    def __init__(self) -> None:
-        self._asked = False
-
-    def note(self, *_signal: object) -> None:
-        """Take a signal."""
-        self._asked = True
-
-    def __call__(self) -> bool:
-        return self._asked

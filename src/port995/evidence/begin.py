@@ -35,9 +35,9 @@ from .given_files import GivenFile, GivenScope, controls_in, read_given, read_li
 from .origin import origin
 from .population_file import PopulationError
 from .protected_policy import PolicySource
-from .run_folder import RunError, RunFolder, create_run
+from .run_folder import RunError, RunFolder, create_run, renew_run
 
-__all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "check_files", "questions_of"]
+__all__ = ["RequestError", "RunRequest", "VantagePlan", "begin", "begin_search", "check_files", "questions_of"]
 
 LIBRARIES = ("cryptography", "junit-xml", "PyYAML", "ansible-core", "dnspython")
 DEFAULT_PARENT = Path("port995-runs")
@@ -122,13 +122,18 @@ class RunRequest:
 
 
 def begin(
-    request: RunRequest, plan: Sequence[HostPlan], targets: Iterable[Target], notes: Iterable[str] = ()
+    request: RunRequest,
+    plan: Sequence[HostPlan],
+    targets: Iterable[Target],
+    notes: Iterable[str] = (),
+    instead: RunFolder | None = None,
 ) -> RunFolder:
     """Check a request and make the folder of its run.
 
     :param plan: the population
     :param targets: the services to look at, merged
     :param notes: what was told about them
+    :param instead: the run as it was begun before the population was known (`begin_search`): this is the same one
     :raises ProfileError: no such profile, or one that can't be read
     :raises SelectionError: an expression that chooses nothing
     :raises TrustError: trust anchors that can't be read
@@ -148,7 +153,9 @@ def begin(
         ),  # fmt: skip
     ]
     if request.scope is not None:
-        require_now(request.scope.scope, time.time())
+        if instead is None:
+            # It may have ended while the search went on: what was seen is kept, and every connection asks again.
+            require_now(request.scope.scope, time.time())
         for vantage in request.vantages:
             require_sources(request.scope.scope, vantage.name, vantage.sources)
         given.append(request.scope.file)
@@ -163,11 +170,11 @@ def begin(
         _require_something(profile, targets)
     anchors = load_anchors(request.ca_file)
     crls = load_crls(request.crl_files)
-    started = datetime.datetime.now(datetime.UTC)
-    run_id = uuid.uuid4().hex
+    now = datetime.datetime.now(datetime.UTC)
+    run_id = uuid.uuid4().hex if instead is None else instead.header.run_id
     header = RunHeader(
         run_id,
-        started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        now.strftime("%Y-%m-%dT%H:%M:%SZ") if instead is None else instead.header.started,
         plan,
         targets,
         profile.id,
@@ -192,9 +199,25 @@ def begin(
         None if request.scope is None else request.scope.scope,
         request.inside,
     )
-    out = request.out or DEFAULT_PARENT / f"{started.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
     inputs = {one.name: one.data for one in given}
+    if instead is not None:
+        return renew_run(instead, header, profile.raw, anchors.pem, crls.pem, inputs)
+    out = request.out or DEFAULT_PARENT / f"{now.strftime('%Y%m%dT%H%M%SZ')}-{run_id[:8]}"
     return create_run(out, header, profile.raw, anchors.pem, crls.pem, inputs)
+
+
+def begin_search(request: RunRequest, plan: Sequence[HostPlan], targets: Iterable[Target]) -> RunFolder:
+    """Begin a run whose population a search will tell: one that is killed before leaves a run in which nobody was
+    assessed, and a folder that can't be written costs no packet. `begin` makes the run of it that is looked at.
+
+    :param plan: the population as long as nothing was searched
+    :raises: as `begin`
+    """
+    # What is held against the population, and the choice of checks, are for the one that is found.
+    bare = dataclasses.replace(
+        request, checks="", waivers=None, waiver_signers=None, baseline=None, attestations=None, own=(), population=None
+    )
+    return begin(bare, plan, targets, ("the run was cut off while it searched: no address was assessed",))
 
 
 def check_files(request: RunRequest) -> None:

@@ -25,8 +25,8 @@ from ..report.run_header import HeaderError, RunHeader, Shard, VantagePlan, head
 from .atomic_write import sync_folder, write_atomically
 
 __all__ = [
-    "RunError", "RunFolder", "RunHeader", "Shard", "VantagePlan", "create_run", "open_run", "read_bytes",
-    "require_plain", "run_error",
+    "RunError", "RunFolder", "RunHeader", "Shard", "VantagePlan", "create_run", "drop_run", "open_run", "read_bytes",
+    "renew_run", "require_plain", "run_error",
 ]  # fmt: skip
 
 RUN, PROFILE, ANCHORS, CRLS = "run.json", "profile.yml", "anchors.pem", "crls.pem"
@@ -238,26 +238,8 @@ def create_run(
     :param inputs: the bytes of what ``header.inputs`` names, by the same names
     :raises RunError: it can't be written, is a file, or holds another run; or the header or the bytes do not fit
     """
-    for name, data, digest in (
-        (PROFILE, profile_bytes, header.profile_sha256),
-        (ANCHORS, anchors_pem, header.anchors_sha256),
-        (CRLS, crls_pem, header.crls_sha256),
-    ):
-        if (hashlib.sha256(data).hexdigest() if data or name != CRLS else "") != digest:
-            raise RunError(f"{name}: its bytes are not those the header names: give both from the same files")
     inputs = inputs or {}
-    if {name: hashlib.sha256(data).hexdigest() for name, data in inputs.items()} != {
-        name: one.sha256 for name, one in header.inputs.items()
-    }:
-        raise RunError("the inputs' bytes are not those the header names: give both from the same files")
-    if set(inputs) & {RUN, PROFILE, ANCHORS, CRLS, REPORT, GATE, DNS}:
-        raise RunError("an input has the name of another file of the run")
-    document = header_to_json(header)
-    try:
-        header_from_json(document)
-    except HeaderError as error:
-        raise RunError(f"the header of the run could not be read back: {error}") from error
-    data = (json.dumps(document, indent=1) + "\n").encode("ascii")
+    data = _checked(header, profile_bytes, anchors_pem, crls_pem, inputs)
     made: list[Path] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -286,6 +268,89 @@ def create_run(
             raise
         raise run_error(out, error) from error
     return RunFolder(out, header, hashlib.sha256(data).hexdigest())
+
+
+def renew_run(
+    run: RunFolder,
+    header: RunHeader,
+    profile_bytes: bytes,
+    anchors_pem: bytes,
+    crls_pem: bytes = b"",
+    inputs: Mapping[str, bytes] | None = None,
+) -> RunFolder:
+    """Give a run that was begun before its population was known the header that it is looked at by.
+
+    :raises RunError: as `create_run`, or the folder holds more than the beginning of that run
+    """
+    inputs = inputs or {}
+    data = _checked(header, profile_bytes, anchors_pem, crls_pem, inputs)
+    begun = hashlib.sha256(read_bytes(run.path / RUN)).hexdigest()
+    more = next((path for path in (*run.journals(), run.path / GATE) if os.path.lexists(path)), None)
+    if header.run_id != run.header.run_id or begun != run.header_sha256 or more is not None:
+        raise RunError(f"{run.path} was changed while the run searched: choose another --out")
+    made: list[Path] = []
+    try:
+        contents = {PROFILE: profile_bytes, ANCHORS: anchors_pem, **({CRLS: crls_pem} if crls_pem else {})}
+        for name, content in contents.items():
+            write_atomically(run.path / name, content)
+        for name, content in inputs.items():
+            if name in run.header.inputs:
+                write_atomically(run.path / name, content)
+                continue
+            if os.path.lexists(run.path / name):
+                raise RunError(f"{run.path / name} is there already: choose another --out, or remove it")
+            made.append(run.path / name)
+            write_atomically(run.path / name, content)
+        # Last: until then it is the run in which nobody was assessed.
+        write_atomically(run.path / RUN, data)
+    except (OSError, RunError) as error:
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        if isinstance(error, RunError):
+            raise
+        raise run_error(run.path, error) from error
+    return RunFolder(run.path, header, hashlib.sha256(data).hexdigest())
+
+
+def drop_run(run: RunFolder) -> None:
+    """Take back a run that was begun and is refused before it is looked at."""
+    with contextlib.suppress(RunError):
+        if hashlib.sha256(read_bytes(run.path / RUN)).hexdigest() != run.header_sha256:
+            return  # Of another one.
+    for name in (RUN, PROFILE, ANCHORS, CRLS, *run.header.inputs):
+        with contextlib.suppress(OSError):
+            (run.path / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        run.path.rmdir()
+
+
+def _checked(
+    header: RunHeader, profile_bytes: bytes, anchors_pem: bytes, crls_pem: bytes, inputs: Mapping[str, bytes]
+) -> bytes:
+    """The header as it is written.
+
+    :raises RunError: the header or the bytes do not fit
+    """
+    for name, data, digest in (
+        (PROFILE, profile_bytes, header.profile_sha256),
+        (ANCHORS, anchors_pem, header.anchors_sha256),
+        (CRLS, crls_pem, header.crls_sha256),
+    ):
+        if (hashlib.sha256(data).hexdigest() if data or name != CRLS else "") != digest:
+            raise RunError(f"{name}: its bytes are not those the header names: give both from the same files")
+    if {name: hashlib.sha256(data).hexdigest() for name, data in inputs.items()} != {
+        name: one.sha256 for name, one in header.inputs.items()
+    }:
+        raise RunError("the inputs' bytes are not those the header names: give both from the same files")
+    if set(inputs) & {RUN, PROFILE, ANCHORS, CRLS, REPORT, GATE, DNS}:
+        raise RunError("an input has the name of another file of the run")
+    document = header_to_json(header)
+    try:
+        header_from_json(document)
+    except HeaderError as error:
+        raise RunError(f"the header of the run could not be read back: {error}") from error
+    return (json.dumps(document, indent=1) + "\n").encode("ascii")
 
 
 def open_run(out: Path) -> RunFolder:

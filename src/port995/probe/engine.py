@@ -21,6 +21,7 @@ from collections import deque
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from .endpoint import WINDOW_ENDED, Aim, Scene, observe, services_of, untried
+from .interruption import LOOK_SECONDS, nobody_waits
 from .manners import Manners
 from .model import Observation, Resolution, Target, Vantage
 from .options import ASKING, OptionsError, ScanOptions
@@ -92,11 +93,13 @@ def run_scan(
     sink: Sink,
     handle_signals: bool = False,
     cancelled: bool = False,
+    waiting: Optional[int] = None,
 ) -> ScanSummary:
     """`scan` for callers without an event loop.
 
     :param handle_signals: SIGINT and SIGTERM end the run in order, with all that is left ``not_tested``
     :param cancelled: the run was ended before it came here: all is told as ``not_tested``
+    :param waiting: descriptor of who waits for the result; when nobody does any more, the run ends as by a signal
     """
 
     async def run() -> ScanSummary:
@@ -107,13 +110,22 @@ def run_scan(
         caught = (signal.SIGINT, signal.SIGTERM) if handle_signals else ()
         for number in caught:
             loop.add_signal_handler(number, stop.set)
+        watch = None if waiting is None else asyncio.ensure_future(_stop_alone(waiting, stop))
         try:
             return await scan(targets, options, vantage, run_id, sink, stop)
         finally:
+            if watch is not None:
+                watch.cancel()
             for number in caught:
                 loop.remove_signal_handler(number)
 
     return asyncio.run(run())
+
+
+async def _stop_alone(waiting: int, stop: asyncio.Event) -> None:
+    while not nobody_waits(waiting):
+        await asyncio.sleep(LOOK_SECONDS)
+    stop.set()
 
 
 async def scan(

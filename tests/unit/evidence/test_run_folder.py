@@ -14,7 +14,7 @@ import pytest
 
 from port995.evidence import atomic_write
 from port995.evidence.atomic_write import write_atomically
-from port995.evidence.run_folder import RunError, VantagePlan, create_run, open_run
+from port995.evidence.run_folder import RunError, VantagePlan, create_run, drop_run, open_run, renew_run
 from port995.policy.model import HostPlan
 from port995.report.run_header import InputFile
 
@@ -76,6 +76,35 @@ def test_an_input_with_another_files_name_or_path_makes_no_run(tmp_path: Path, n
     inputs = {name: InputFile("x", hashlib.sha256(b"a").hexdigest())}
     with pytest.raises(RunError, match="no plain file name|name of another file"):
         create_run(tmp_path / "out", header(inputs=inputs), PROFILE.raw, anchors_pem(), inputs={name: b"a"})
+
+
+def test_a_run_that_was_begun_gets_another_population_and_what_belongs_to_it(tmp_path: Path) -> None:
+    begun = make_run(tmp_path)
+    found = header(inputs=given(b"a"), notes=("found",))
+    run = renew_run(begun, found, PROFILE.raw, anchors_pem(), inputs={"waivers.yml": b"a"})
+    assert open_run(tmp_path) == run and run.header == found and run.input("waivers.yml") == b"a"
+    # What came with it the first time may come again.
+    again = renew_run(run, found, PROFILE.raw, anchors_pem(), inputs={"waivers.yml": b"a"})
+    assert again == run
+
+
+@pytest.mark.parametrize("name", ["run.json", "journal-old.jsonl", "gate.json"])
+def test_a_run_that_was_changed_since_it_was_begun_is_refused_and_left_alone(tmp_path: Path, name: str) -> None:
+    begun = make_run(tmp_path)
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(RunError, match="changed while the run searched"):
+        renew_run(begun, header(notes=("found",)), PROFILE.raw, anchors_pem())
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_run_is_dropped_with_its_folder_and_that_of_another_one_is_not(tmp_path: Path) -> None:
+    begun = make_run(tmp_path / "out")
+    (tmp_path / "out/run.json").write_text("mine")
+    drop_run(begun)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["anchors.pem", "profile.yml", "run.json"]
+    begun = make_run(tmp_path / "other")
+    drop_run(begun)
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_file_of_the_user_with_an_inputs_name_is_left_alone(tmp_path: Path) -> None:

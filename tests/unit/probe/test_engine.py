@@ -472,6 +472,39 @@ def test_a_signal_ends_a_run_in_order(number: signal.Signals) -> None:
     assert left == before
 
 
+def test_a_run_whose_result_nobody_waits_for_ends_in_order() -> None:
+    """A signal may be lost on its way here (ansible-core's worker dies of the second one before it passed on the
+    first); what is left when the worker is gone is the end of the pipe that it read."""
+    seen: list[Observation] = []
+    reader, writer = os.pipe()
+    with Server(behaviours.silence) as server:
+
+        def go_away() -> None:
+            server.wait_for_peers(1)
+            os.close(reader)
+
+        leaver = threading.Thread(target=go_away)
+        leaver.start()
+        targets = [tls_target(server.port, hosts=(str(one),)) for one in range(5)]
+        options = dataclasses.replace(QUICK, tls_timeout=50)
+        summary = run_scan(targets, options, HERE, "run", seen.append, waiting=writer)
+        leaver.join()
+    os.close(writer)
+    assert summary.cancelled and len(seen) == 5 and {one.not_tested for one in seen} == {"cancelled"}
+    assert summary.seconds < 20
+
+
+def test_a_run_whose_result_is_waited_for_is_looked_at_to_its_end(good: Server) -> None:
+    seen: list[Observation] = []
+    reader, writer = os.pipe()
+    try:
+        summary = run_scan([tls_target(good.port)], QUICK, HERE, "run", seen.append, waiting=writer)
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert not summary.cancelled and [one.not_tested for one in seen] == [None]
+
+
 def test_nothing_is_left_open_by_a_run_that_was_cut_off() -> None:
     def files() -> int:
         return len(os.listdir("/proc/self/fd"))
