@@ -91,8 +91,8 @@ class Tally:
         users = self.users[login.service]
         if not login.begun and login.user in users:
             return
-        # The line too: one user's two devices may log in within a second, by different versions. A file of Dovecot's own
-        # has a word more in it than the journal.
+        # The line too: one user may log in twice within a second, by different versions. A file of Dovecot's own has
+        # a word more in it than the journal.
         line = entry.message.replace("Info: ", "", 1)
         key = hash((int(login.when), login.service, login.user, login.address, entry.pid, login.begun, line))
         if key in self._seen:
