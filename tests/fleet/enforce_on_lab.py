@@ -11,7 +11,10 @@ from . import on_host
 from .mail_host import CERTIFICATE, KEY, NAME, MailHost
 from .playbook_on_lab import Ended, run
 
-ROLE = [{"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.import_role": {"name": "port995.pop3s.enforce"}}]}]
+ROLE = [{
+    "hosts": "all:!pop3s_vantages", "gather_facts": False,
+    "tasks": [{"ansible.builtin.import_role": {"name": "port995.pop3s.enforce"}}],
+}]  # fmt: skip
 """The smallest play that calls the role."""
 
 
