@@ -33,6 +33,12 @@ COURIER = chroots.Release("bookworm-booted-courier", (*BASE, "sudo", "courier-po
 CYRUS = chroots.Release("bookworm-booted-cyrus", (*BASE, "sudo", "cyrus-pop3d", "msmtp-mta", "ssl-cert", "openssl"))
 """3.6.1 on OpenSSL 3.0; as installed it does not start, see `mail_servers`."""
 
+BESIDE = chroots.Release(
+    "bookworm-booted-beside", (*COMMON, "stunnel4", "nginx", "libnginx-mod-stream", "fail2ban", "python3-systemd")
+)
+"""Dovecot, with what stands in front of it or watches it; only what a test starts is set up. It is made at its first use,
+which takes minutes: what CI chooses of the tests does without it."""
+
 
 PERSISTENT = chroots.Release("bookworm-booted-iptables-persistent", (*COMMON, "iptables-persistent"))
 """Its service, netfilter-persistent, is enabled by the package; it and ufw exclude each other."""

@@ -293,9 +293,17 @@ def test_dovecot_whose_last_file_opens_the_port_gets_ours_behind_it(dovecot: Hos
     assert everything(dovecot) == before
 
 
-def test_a_host_without_nft_is_refused_and_its_listener_goes_on(dovecot: Host, lab: Lab, tmp_path: Path) -> None:
+def test_a_host_without_nft_is_closed_by_iptables(dovecot: Host, lab: Lab, tmp_path: Path) -> None:
     dovecot.console("mv /usr/sbin/nft /usr/sbin/nft.gone")
+    done = close(lab, tmp_path, dovecot)
+    assert done.code == 0 and lab.outside.states(dovecot) == DROPPED, done.said
+    assert "PORT995" in dovecot.console("iptables -S").upper()
+
+
+def test_a_host_without_a_packet_filter_is_refused_and_its_listener_goes_on(dovecot: Host, lab: Lab, tmp_path: Path) -> None:
+    dovecot.console("for name in nft iptables ip6tables; do mv /usr/sbin/$name /usr/sbin/$name.gone; done")
     refused = close(lab, tmp_path, dovecot)
-    assert refused.code == 2 and lab.outside.states(dovecot) == OPEN, refused.said
+    assert refused.code == 2 and "Install the package nftables" in refused.said, refused.said
+    assert lab.outside.states(dovecot) == OPEN
     alone = close(lab, tmp_path, dovecot, close_firewall=False)
     assert alone.code == 0 and lab.outside.states(dovecot) == {"ipv4": "closed", "ipv6": "closed"}, alone.said

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from .enforce_on_lab import state
 from .lab import Lab
 from .mail_host import BY_NAME, CERTIFICATE, KEY, NAME, MailHost
 from .playbook_on_lab import Ended, outside_vantage, run
@@ -23,12 +24,17 @@ SECOND = "198.51.100.30"
 INSIDE = ["192.0.2.0/24", "2001:db8::/64"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _second_address(lab: Lab) -> Iterator[None]:
+    lab.outside.ip("address", "add", f"{SECOND}/24", "dev", "eth0")
+    yield
+    lab.outside.ip("address", "del", f"{SECOND}/24", "dev", "eth0")
+
+
 @pytest.fixture(scope="module")
 def mails(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[MailHost]]:
     made = [MailHost(lab, BY_NAME["dovecot-2.3.19"], tmp_path_factory.mktemp(f"mail{number}")) for number in range(3)]
-    lab.outside.ip("address", "add", f"{SECOND}/24", "dev", "eth0")
     yield made
-    lab.outside.ip("address", "del", f"{SECOND}/24", "dev", "eth0")
     for one in made:
         one.host.remove()
 
@@ -40,12 +46,14 @@ def play(
     cas = folder / "cas.pem"
     cas.write_text("".join(one.ca.read_text() for one in mails))
     wanted: dict[str, Any] = {
-        "pop3s_server_name": NAME, "audit_ca_file": str(cas), "audit_families": "4", "enforce_families": "4",
+        "audit_ca_file": str(cas), "audit_families": "4", "enforce_families": "4",
         "enforce_cleartext": "off", "enforce_certificate": CERTIFICATE, "enforce_key": KEY, "enforce_names": [NAME],
         "enforce_clients": [], "enforce_force": True, "close_force": True, "audit_side": "inside",
         "converge_out": str(folder / "out"), "enforce_out": str(folder / "out"),
     }  # fmt: skip
     lab = mails[0].lab
+    # Not of all: the vantage serves nothing, and would be audited too.
+    each = {name: {"pop3s_server_name": NAME, **own} for name, own in each.items()}
     return run(
         lab, folder, [one.host for one in mails], f"port995.pop3s.{name}", "-e", json.dumps({f"{name}_serial": serial}),
         timeout=500, each=each, vantages=outside_vantage(lab, folder, lab.outside.ipv4, SECOND), **{**wanted, **variables},
@@ -99,3 +107,60 @@ def test_the_first_host_whose_audit_fails_is_taken_back_and_stops_the_rest(
     assert f"{two[1].host.name} (not begun)" in ended.said
     assert [lab.outside.states(one.host, 110) for one in two] == [OPEN, OPEN], "as they were"
     assert not two[0].host.console("ls /etc/dovecot/conf.d | grep -i port995 || true").strip()
+
+
+def test_a_closed_host_whose_audit_fails_is_closed_again(lab: Lab, mails: list[MailHost], tmp_path: Path) -> None:
+    one = mails[2]
+    one.reset()
+    closed = play("converge", [one], tmp_path / "closed", intents([one], "closed"))
+    assert closed.code == 0 and lab.outside.states(one.host) == DROPPED, closed.said
+    before = state(one)
+
+    # Nobody knows the CA: the audit can't pass.
+    ended = play("converge", [one], tmp_path / "wrong", intents([one], "serve"), enforce_ca_file=str(mails[0].ca))
+    assert ended.code == 2, ended.said
+    assert "The change is taken back." in ended.said and "POP3S-CERT-002" in ended.said, ended.said
+    assert f"1 of 1 hosts are not converged: {one.host.name} (" in ended.said
+    assert lab.outside.states(one.host) == DROPPED and lab.inside.states(one.host) == DROPPED
+    assert ":995 " not in one.host.console("ss -Hltn"), "the listener is gone, not only behind the firewall"
+    assert state(one) == before
+    one.host.reboot()
+    assert lab.outside.states(one.host) == DROPPED and ":995 " not in one.host.console("ss -Hltn")
+
+    served = play("converge", [one], tmp_path / "right", intents([one], "serve"))
+    assert served.code == 0 and lab.outside.states(one.host) == OPEN, served.said
+    assert one.audit() == (0, set())
+
+
+def test_a_fleet_of_several_releases_is_served_by_one_run(lab: Lab, tmp_path: Path) -> None:
+    fleet = [MailHost(lab, BY_NAME[name], tmp_path / name) for name in ("dovecot-2.3.13", "dovecot-2.4.1", "courier")]
+    try:
+        before = [state(one) for one in fleet]
+        serve = intents(fleet, *["serve"] * len(fleet))
+        done = play("enforce", fleet, tmp_path / "done", serve)
+        assert done.code == 0, done.said
+        assert [one.audit() for one in fleet] == [(0, set())] * len(fleet)
+        pair = json.loads((tmp_path / "done" / "out" / "pair.json").read_text())
+        assert pair["changed"] == [one.host.name for one in fleet]
+        assert (pair["before"]["gate_exit"], pair["after"]["gate_exit"]) == (1, 0)
+        for one, told in zip(fleet, pair["hosts"], strict=True):
+            assert told["name"] == one.host.name and told["intent"] == "serve"
+            assert {told["before"]["checks"][check] for check in one.kind.fails} == {"fail"}
+            assert {told["after"]["checks"][check] for check in one.kind.fails} <= {"pass", "not_applicable"}
+            assert told["after"]["ports"] == {f"{one.host.ipv4}:995": "open"}
+        assert f"{len(fleet)} of {len(fleet)} hosts changed" in (tmp_path / "done" / "out" / "pair.txt").read_text()
+        # Each in the words of its version.
+        words = [one.host.console("grep -rhE '^ *ssl_server_cert_file|^ *ssl_cert |^TLS_CERTFILE' /etc/dovecot /etc/courier || true")
+                 for one in fleet]  # fmt: skip
+        assert "ssl_cert " in words[0] and "ssl_server_cert_file" in words[1] and "TLS_CERTFILE" in words[2]
+
+        again = play("enforce", fleet, tmp_path / "again", serve)
+        assert again.code == 0 and again.said.count("changed=0") >= len(fleet), again.said
+        assert json.loads((tmp_path / "again" / "out" / "pair.json").read_text())["changed"] == []
+
+        gone = play("enforce", fleet, tmp_path / "gone", serve, enforce_state="absent")
+        assert gone.code == 0, gone.said
+        assert [state(one) for one in fleet] == before
+    finally:
+        for one in fleet:
+            one.host.remove()

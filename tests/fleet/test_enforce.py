@@ -8,18 +8,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from . import on_host
+from .enforce_on_lab import changed, enforce, state
 from .lab import Lab
-from .mail_host import CERTIFICATE, KEY, KINDS, NAME, MailHost
-from .playbook_on_lab import Ended, run
+from .mail_host import KINDS, MailHost
 
 pytestmark = pytest.mark.timeout(600)
-
-ROLE = [{"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.import_role": {"name": "port995.pop3s.enforce"}}]}]
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.name)
@@ -27,26 +23,6 @@ def mail(lab: Lab, request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
     made = MailHost(lab, request.param, tmp_path_factory.mktemp(request.param.name))
     yield made
     made.host.remove()
-
-
-def state(mail: MailHost) -> str:
-    return mail.host.console(on_host.STATE.replace("nftables ssh dovecot", " ".join(mail.kind.units)))
-
-
-def enforce(mail: MailHost, out: Path, *more: str, **variables: Any) -> Ended:
-    wanted: dict[str, Any] = {
-        "pop3s_intent": "serve", "pop3s_server_name": NAME, "enforce_ca_file": str(mail.ca), "enforce_cleartext": "off",
-        "enforce_certificate": CERTIFICATE, "enforce_key": KEY, "enforce_names": [NAME], "enforce_families": "4",
-        "enforce_out": str(out),
-    }  # fmt: skip
-    out.mkdir(exist_ok=True)
-    return run(mail.lab, mail.folder, [mail.host], ROLE, *more, **{**wanted, **variables})
-
-
-def changed(ended: Ended) -> int:
-    found = re.search(r"changed=(\d+)", ended.said)
-    assert found is not None, ended.said
-    return int(found.group(1))
 
 
 def test_it_is_refused_then_kept_then_nothing_is_left_to_do_and_it_is_given_back(mail: MailHost, tmp_path: Path) -> None:

@@ -1338,9 +1338,17 @@ ENFORCING = (
     Mutant(
         "records-that-are-not-known-are-nobody",
         "src/port995/policy/shut_out.py",
-        '    if logins.get("state") == "unknown":',
+        '    if logins.get("state") == "unknown" or logins.get("reasons"):',
         '    if logins.get("state") == "unknown" and not logins.get("reasons"):',
         "old versions are taken from users whose records could not be read",
+        ("tests/unit/policy/test_shut_out.py",),
+    ),
+    Mutant(
+        "one-login-that-is-known-is-all-there-are",
+        "src/port995/policy/shut_out.py",
+        '    if logins.get("state") == "unknown" or logins.get("reasons"):',
+        '    if logins.get("state") == "unknown":',
+        "a login of yesterday stands for thirty days whose records are not there",
         ("tests/unit/policy/test_shut_out.py",),
     ),
     Mutant(

@@ -91,7 +91,10 @@ class Tally:
         users = self.users[login.service]
         if not login.begun and login.user in users:
             return
-        key = hash((int(login.when), login.service, login.user, login.address, entry.pid, login.begun))
+        # The line too: one user may log in twice within a second, by different versions. A file of Dovecot's own has
+        # a word more in it than the journal.
+        line = entry.message.replace("Info: ", "", 1)
+        key = hash((int(login.when), login.service, login.user, login.address, entry.pid, login.begun, line))
         if key in self._seen:
             return
         if len(self._seen) >= MAX_LOGINS:

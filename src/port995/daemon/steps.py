@@ -60,8 +60,12 @@ def choose(name: str, found: Sequence[Found], listening_now: Sequence[Tuple[str,
     if unknown:
         raise DaemonError(
             "port %d is served by %s (process %d), whose settings port995 does not know: only the firewall can act"
-            " here (pop3s_firewall)" % (PORT, unknown[0][0], unknown[0][1])
+            " here (pop3s_firewall, or the role enforce with enforce_settings: false)"
+            % (PORT, unknown[0][0], unknown[0][1])
         )
+    if len(owners) > 1:
+        raise DaemonError("port %d is served by %s: two mail daemons can't serve it at once. Stop one of them."
+                          % (PORT, ", ".join(owners)))  # fmt: skip
     if name != "auto":
         if name not in by_name:
             raise DaemonError("%s is not installed on this host; install: true installs it" % name)

@@ -133,9 +133,11 @@ def _logins(
             untold += [f"{told}, and {takes}"] if older or no_port else []
         else:
             untold.append(f"{told}, and {takes}")
-    if logins.get("state") == "unknown":
+    # Where some were seen, records that are missing would show others.
+    if logins.get("state") == "unknown" or logins.get("reasons"):
         reasons = "; ".join(str(one) for one in logins.get("reasons", ())) or "no reason is told"
-        untold.append(f"who logged in lately is not known ({reasons}), and {takes}")
+        who = "who" if logins.get("state") == "unknown" else "who else"
+        untold.append(f"{who} logged in lately is not known ({reasons}), and {takes}")
     return lost, untold
 
 

@@ -136,6 +136,16 @@ def test_the_same_login_in_two_sources_counts_once(folder: Path) -> None:
     assert login_records.read(30, NOW, Files(*sources)).logins == 1  # type: ignore[arg-type]
 
 
+def test_logins_of_one_second_are_told_apart(folder: Path) -> None:
+    lines = [f"{login(1)} {version} with cipher X, session=<{number}>" for number, version in enumerate(("TLSv1.3", "TLSv1.3", "TLSv1"))]
+    own = [text.replace("host dovecot: ", "").replace("-login: ", "-login: Info: ", 1) for text in lines]
+    write(folder / "mail.log", [line(40, "x"), *lines], 0)
+    write(folder / "dovecot.log", [line(40, "x"), *own], 0)
+    sources = [LogFile(str(folder / name), False, None) for name in ("mail.log", "dovecot.log")]
+    records = login_records.read(30, NOW, Files(*sources))  # type: ignore[arg-type]
+    assert records.tls_versions == {"TLSv1": 1, "TLSv1.3": 2}, "none stands for another, and none counts twice"
+
+
 def test_no_daemon_that_is_known_is_unknown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(login_records, "installed", list)
     write(folder / "mail.log", [line(40, "x"), line(0.1, "x")], 0)

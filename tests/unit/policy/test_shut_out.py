@@ -82,6 +82,10 @@ def test_from_an_observation_and_with_none() -> None:
     (logins(unlogged=1), {"minimum": "TLSv1"}, (0, 1)),
     (None, {"minimum": "TLSv1"}, (0, 1)),
     ({**UNUSED, "state": "unknown", "reasons": ["no journal"]}, {"minimum": "TLSv1"}, (0, 1)),
+    # Those that were seen keep theirs; the records say nothing of the days before.
+    ({**logins(v13=5), "reasons": ["the journal reaches back to yesterday only"]}, {"minimum": "TLSv1"}, (0, 1)),
+    ({**logins(v10=5), "reasons": ["the journal reaches back to yesterday only"]}, {"minimum": "TLSv1"}, (1, 1)),
+    ({**logins(v13=5), "reasons": ["the journal reaches back to yesterday only"]}, {}, (0, 0)),
     # Nothing of it is taken away: then nothing has to be known.
     (None, {}, (0, 0)),
     (None, {"settings": None}, (0, 0)),
