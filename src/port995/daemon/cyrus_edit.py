@@ -51,11 +51,11 @@ def _tls(tls: TlsWanted) -> Tuple[Dict[str, str], Tuple[str, ...]]:
     groups = [group for group in openssl.default_groups(library) if group not in tls.groups]
     made = {"tls_versions": " ".join(_VERSIONS[version] for version in versions)}
     if groups:
-        # Of OpenSSL 3 it sets none, and the library's own are on; before, one curve.
-        if library.name != "libssl.so.1.1" or len(tls.groups) != 1 or tls.groups[0] not in _CURVES:
-            raise DaemonError("tls: Cyrus on %s has no option for groups: %s are on, so allow them"
-                              % (library.name, ", ".join(groups)))  # fmt: skip
-        made["tls_eccurve"] = _CURVES[tls.groups[0]]
+        # One curve, and then no other group. With a name that it does not know the library's own are on.
+        curves = [group for group in tls.groups if group in _CURVES]
+        if not curves:
+            raise DaemonError("tls: Cyrus has no option for groups but one curve: allow one of %s" % ", ".join(_CURVES))
+        made["tls_eccurve"] = _CURVES[curves[0]]
     if spelled.cipher_list:
         made["tls_ciphers"] = spelled.cipher_list
     made["tls_prefer_server_ciphers"] = "yes" if tls.preference == "server" else "no"
