@@ -14,7 +14,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.port995.pop3s.plugins.plugin_utils._controller import plain, require_python
-from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.daemon_settings import settings_for
+from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.daemon_settings import settings_for, today
 from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.profile import ProfileError, load_profile
 
 MODULE = "port995.pop3s.pop3s_daemon"
@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
         if arguments.get("tls"):
             raise ValueError("profile and tls: one of them says what may be negotiated, leave the other out")
         try:
-            arguments["tls"] = settings_for(load_profile(str(plain(profile))))
+            arguments["tls"] = settings_for(load_profile(str(plain(profile))), today())
         except ProfileError as error:
             raise ValueError(str(error)) from error
         return arguments

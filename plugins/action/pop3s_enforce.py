@@ -12,7 +12,10 @@ from ansible_collections.port995.pop3s.plugins.action.pop3s_close import ActionM
 from ansible_collections.port995.pop3s.plugins.plugin_utils._controller import plain, require_python
 
 try:
-    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.daemon_settings import settings_for
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.daemon_settings import (
+        settings_for,
+        today,
+    )
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.libraries import LibraryMissing
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.profile import (
         ProfileError,
@@ -44,7 +47,7 @@ class ActionModule(PhaseAction):
         if arguments.get("tls"):
             raise AnsibleActionFail("profile and tls: one of them says what may be negotiated, leave the other out")
         try:
-            arguments["tls"] = settings_for(load_profile(str(plain(profile))))
+            arguments["tls"] = settings_for(load_profile(str(plain(profile))), today())
         except (ProfileError, ValueError, LibraryMissing) as error:
             raise AnsibleActionFail(f"Nothing was changed: {error}") from error
         return arguments
