@@ -41,6 +41,8 @@ GROUPS = {
 CURVES = frozenset((0x001D, 0x001E, 0x0017, 0x0018, 0x0019))
 FINITE = frozenset(range(0x0100, 0x0105))
 HYBRID = frozenset((0x11EB, 0x11EC, 0x11ED))
+USUAL = CURVES | {0x0100, 0x0101}
+"""One of these is allowed: those who look, on the host itself (OpenSSL 3.5) and from outside (3.0), offer them all."""
 ODD_GROUPS = ("brainpoolP256r1", "secp256k1", "GC256A", "MLKEM768")
 """That a profile may allow and no mail client offers."""
 CIPHERS = ("AES_128_GCM", "AES_256_GCM", "AES_128_CBC", "AES_256_CBC", "CHACHA20_POLY1305")
@@ -176,10 +178,9 @@ def _rule(rng: random.Random, day: datetime.date) -> dict[str, Any]:
 def _some_groups(rng: random.Random, groups: frozenset[int]) -> list[str]:
     there = [name for name, number in GROUPS.items() if number in groups]
     chosen = rng.sample(there, rng.randint(1, len(there)))
-    # Who looks has no hybrid in its own library.
-    classic = [name for name in there if GROUPS[name] not in HYBRID]
-    if not set(chosen) & set(classic):
-        chosen.append(rng.choice(classic))
+    usual = [name for name in there if GROUPS[name] in USUAL]
+    if not set(chosen) & set(usual):
+        chosen.append(rng.choice(usual))
     others = [name for name in (*GROUPS, *ODD_GROUPS) if name not in there]
     chosen += rng.sample(others, rng.randint(0, len(others)))
     rng.shuffle(chosen)
