@@ -11,7 +11,7 @@ FLEET ?= tests/fleet
 READY := $(VENV)/.ready
 export INVENTORY TARGETS OUT AUDIT_ARGS PYTHON
 
-.PHONY: help venv audit test lint sanity wide matrix collection dist chroots fleet-images fleet-test mutants truth bench clean
+.PHONY: help venv audit test lint sanity wide matrix collection dist chroots fleet-images fleet-test mutants truth enforced bench clean
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -66,6 +66,10 @@ mutants: $(READY) ## Prove that the tests notice faults
 truth: $(READY) ## Hold the gate against 200 random configurations of real servers
 	@# A worker for each kind of server: it waits for most of its time.
 	GATE_CONFIGURATIONS=29 $(BIN)/python -m pytest -raP -n 7 tests/integration/gate/test_truth_by_configuration.py
+
+enforced: $(READY) ## Enforce 200 random profiles on real mail daemons, and hold what the gate sees against them
+	@# Hosts of each kind side by side: most of the time is waiting.
+	DAEMON_PROFILES=40 DAEMON_HOSTS=2 $(BIN)/python -m pytest -raP tests/integration/daemon/test_random_profiles.py
 
 bench: $(READY) ## Endpoints per second and memory, against peers
 	$(BIN)/python -m tests.bench.bench_endpoints --network

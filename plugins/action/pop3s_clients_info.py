@@ -23,7 +23,10 @@ try:
         client_of,
     )
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.clients.result import result_to_json
-    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.daemon_settings import settings_for
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.daemon_settings import (
+        settings_for,
+        today,
+    )
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.libraries import LibraryMissing
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.profile import (
         ProfileError,
@@ -66,7 +69,7 @@ class ActionModule(ActionBase):
         if ids and not given["run"]:
             raise AnsibleActionFail("run: clients are computed from what was seen; give it, or set clients: []")
         try:
-            settings = settings_for(load_profile(given["profile"])) if given["profile"] else None
+            settings = settings_for(load_profile(given["profile"]), today()) if given["profile"] else None
             observations, problems = (
                 open_run(Path(given["run"]).absolute()).observations() if given["run"] else ([], [])
             )

@@ -12,7 +12,10 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.port995.pop3s.plugins.plugin_utils._controller import plain, require_python
 
 try:
-    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.daemon_settings import settings_for
+    from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.daemon_settings import (
+        settings_for,
+        today,
+    )
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.libraries import LibraryMissing
     from ansible_collections.port995.pop3s.plugins.plugin_utils._port995.policy.profile import (
         ProfileError,
@@ -40,7 +43,7 @@ def with_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     if arguments.get("tls"):
         raise ValueError("profile and tls: one of them says what may be negotiated, leave the other out")
     try:
-        arguments["tls"] = settings_for(load_profile(str(plain(profile))))
+        arguments["tls"] = settings_for(load_profile(str(plain(profile))), today())
     except (ProfileError, LibraryMissing) as error:
         raise ValueError(str(error)) from error
     return arguments

@@ -250,6 +250,14 @@ BELIEVING = (
         ("tests/unit/policy/test_belief.py",),
     ),
     Mutant(
+        "two-ends-in-a-row-are-no-doubt",
+        "src/port995/policy/belief.py",
+        " or _offer_of(one.hello) not in confirmed]\n",
+        "]\n",
+        "an offer that ended twice in a row, and was never asked again, is settled",
+        ("tests/unit/policy/test_belief.py",),
+    ),
+    Mutant(
         "every-other-answer-is-lost",
         "src/port995/policy/belief.py",
         "        if answered(hello):\n            answers.append(hello)\n            continue\n",

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.hostile import cable
@@ -37,20 +38,22 @@ mount -t tmpfs none dev
 for one in null zero full random urandom tty; do touch dev/$one; mount --bind /dev/$one dev/$one; done
 mkdir dev/shm; chmod 1777 dev/shm; ln -s /proc/self/fd dev/fd
 mount -t tmpfs none run
+for one in $4; do mkdir -p opt; cp -r "$one" opt/; done
 hostname "$3"
 exec chroot . /bin/sh
 """
-"""Arguments: the release's folder, an empty folder, the host's name."""
+"""Arguments: the release's folder, an empty folder, the host's name, folders that are copied to /opt."""
 
 
 class StockHost:
     """Context manager: a host on which commands run until it ends, and with it every process of it.
 
     :param release: what is installed
+    :param copied: folders of this machine that it has too, in /opt; no spaces in their paths
     """
 
-    def __init__(self, release: chroots.Release) -> None:
-        self.release = release
+    def __init__(self, release: chroots.Release, copied: Sequence[Path] = ()) -> None:
+        self.release, self.copied = release, copied
         self.scanner, self.server = f"p995scan{os.getpid()}", f"p995mail{os.getpid()}"
         self._cable: subprocess.Popen[str] | None = None
         self._shell: subprocess.Popen[bytes] | None = None
@@ -82,7 +85,8 @@ class StockHost:
     def _make_host(self) -> None:
         self._shell = subprocess.Popen(
             ["ip", "netns", "exec", self.server, "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child",
-             "sh", "-c", ENTER, "enter", str(self.release.folder), self._folder.name, NAME],
+             "sh", "-c", ENTER, "enter", str(self.release.folder), self._folder.name, NAME,
+             " ".join(map(str, self.copied))],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
         )  # fmt: skip

@@ -209,3 +209,29 @@ TABLE = (
 
 BY_NUMBER = {suite.number: suite for suite in TABLE}
 BY_NAME = {suite.name: suite for suite in TABLE}
+
+
+def shown_by(number: int) -> set[str]:
+    """The checks that a suite makes fail when it is taken, read off its name."""
+    name = BY_NUMBER[number].name
+    exchange = name.split("_WITH_")[0].removeprefix("TLS_")
+    found = set()
+    if "NULL" in name or "SHA256_SHA256" in name:
+        found.add("CIPH-001")
+    if "anon" in name:
+        found.add("CIPH-002")
+    if "EXPORT" in name:
+        found.add("CIPH-003")
+    if "RC4" in name:
+        found.add("CIPH-004")
+    if any(word in name for word in ("_DES", "DES40", "3DES", "IDEA", "RC2")):
+        found.add("CIPH-005")
+    if exchange in ("RSA", "RSA_EXPORT", "ECDH_RSA", "ECDH_ECDSA", "DH_RSA", "DH_DSS"):
+        found.add("CIPH-006")
+    if "CBC" in name:
+        found.add("CIPH-007")
+    if exchange.startswith(("DHE_", "DH_")):
+        found.add("CIPH-008")
+    if name.endswith("CCM_8") or "CCM_8_" in name:
+        found.add("CIPH-009")
+    return found

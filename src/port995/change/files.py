@@ -14,6 +14,9 @@ from typing import Optional
 
 MAX_SIZE = 4 * 1024 * 1024
 """Octets of a file that is read."""
+PIECE = 64 * 1024
+"""Octets that are asked for at a time: for 4 MiB and more at once a file in /proc/sys has no memory (the kernel's
+proc_sysctl.c, KMALLOC_MAX_SIZE)."""
 ADVICE = {
     errno.EROFS: "the file system is read-only",
     errno.ENOSPC: "the file system is full",
@@ -41,7 +44,12 @@ def read(path: str) -> Optional[str]:
         with open(path, "rb") as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise FileError("%s is no regular file" % path)
-            data = stream.read(MAX_SIZE + 1)
+            data = b""
+            while len(data) <= MAX_SIZE:
+                piece = stream.read(PIECE)
+                if not piece:
+                    break
+                data += piece
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -12,10 +12,12 @@ import re
 from typing import Dict, List, Optional, Set, Tuple
 
 from ..change import files
-from . import blocks, cyrus, openssl
+from . import blocks, cyrus, dh, openssl
 from .edit import HEAD, Edit, Unit, contents_of, demand_without_marks, kept_copies, tampered, unit_as_is
 from .model import VERSIONS, DaemonError, Found, TlsWanted, Wanted
 
+DH_FILE = "/etc/port995-dh.pem"
+"""Without one it has a prime of 1024 bits, where the level of its list of ciphers lets that be used."""
 USER = "cyrus"
 """As which it reads certificate and key."""
 _VERSIONS = {"TLSv1": "tls1_0", "TLSv1.1": "tls1_1", "TLSv1.2": "tls1_2", "TLSv1.3": "tls1_3"}
@@ -32,6 +34,8 @@ def options_for(wanted: Wanted) -> Tuple[Dict[str, str], Tuple[str, ...]]:
     left_out: Tuple[str, ...] = ()
     if wanted.listener == "present" and wanted.tls is not None:
         made, left_out = _tls(wanted.tls)
+        if any("_DHE_" in suite and suite not in left_out for suite in wanted.tls.suites):
+            made["tls_server_dhparam"] = DH_FILE
     if wanted.certificate is not None and wanted.key is not None:
         made.update(tls_server_cert=wanted.certificate, tls_server_key=wanted.key)
     if wanted.cleartext == "stls":
@@ -51,11 +55,11 @@ def _tls(tls: TlsWanted) -> Tuple[Dict[str, str], Tuple[str, ...]]:
     groups = [group for group in openssl.default_groups(library) if group not in tls.groups]
     made = {"tls_versions": " ".join(_VERSIONS[version] for version in versions)}
     if groups:
-        # Of OpenSSL 3 it sets none, and the library's own are on; before, one curve.
-        if library.name != "libssl.so.1.1" or len(tls.groups) != 1 or tls.groups[0] not in _CURVES:
-            raise DaemonError("tls: Cyrus on %s has no option for groups: %s are on, so allow them"
-                              % (library.name, ", ".join(groups)))  # fmt: skip
-        made["tls_eccurve"] = _CURVES[tls.groups[0]]
+        # One curve, and then no other group. With a name that it does not know the library's own are on.
+        curves = [group for group in tls.groups if group in _CURVES]
+        if not curves:
+            raise DaemonError("tls: Cyrus has no option for groups but one curve: allow one of %s" % ", ".join(_CURVES))
+        made["tls_eccurve"] = _CURVES[curves[0]]
     if spelled.cipher_list:
         made["tls_ciphers"] = spelled.cipher_list
     made["tls_prefer_server_ciphers"] = "yes" if tls.preference == "server" else "no"
@@ -110,6 +114,8 @@ def make(wanted: Wanted, found: Found) -> Edit:
         raise DaemonError(found.problem)
     now = {path: files.read(path) or "" for path in (cyrus.CONFIGURATION, cyrus.SERVICES)}
     bare = {path: demand_without_marks(path, text) for path, text in now.items()}
+    own_now = contents_of((DH_FILE,))
+    own: Dict[str, Optional[str]] = {DH_FILE: None}
     unit_now = unit_as_is(cyrus.UNITS[0])
     unit, edited = unit_now, dict(bare)
     left_out: Tuple[str, ...] = ()
@@ -119,13 +125,16 @@ def make(wanted: Wanted, found: Found) -> Edit:
         names = [name for name, _line, keys in cyrus.services(edited[cyrus.SERVICES]) if _is_pop3(keys)]
         lines: List[str] = ["%s_%s: %s" % (name, key, value) for name in names for key, value in options.items()]
         ours = {line.partition(":")[0] for line in lines}
+        if names and options.get("tls_server_dhparam"):
+            own[DH_FILE] = dh.pem()
         if lines:
             edited[cyrus.CONFIGURATION] = blocks.with_block(
                 bare[cyrus.CONFIGURATION], [HEAD, *lines], lambda line: line.partition(":")[0].strip() in ours
             )
         if wanted.listener == "present":
             unit = Unit(unit.name, True, True)
-    copies: Dict[str, Optional[str]] = kept_copies({}, edited)
+    copies: Dict[str, Optional[str]] = kept_copies(own, edited)
     changed = {path: text for path, text in edited.items() if text != now[path]}
-    before = {**contents_of(tuple(copies)), **{path: now[path] for path in changed}}
-    return Edit(copies, changed, (unit,), "restart", before, (unit_now,), tampered({}, now), left_out)
+    before = {**own_now, **contents_of(tuple(copies)), **{path: now[path] for path in changed}}
+    disturbed = tampered(own_now, now)
+    return Edit({**own, **copies}, changed, (unit,), "restart", before, (unit_now,), disturbed, left_out)

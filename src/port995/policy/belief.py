@@ -49,6 +49,8 @@ QUIET_SECONDS = 0.018
 CROSSING_SECONDS = 0.002
 """Round trips longer than this are long enough to tell an end that was on its way already when the hello left."""
 
+NOTHING_BETWEEN = "it ended twice alike, with no answered hello in between"
+
 BELOW_13 = (SSL_3, TLS_1_0, TLS_1_1, TLS_1_2)
 EVERY_SUITE = frozenset(suite.number for suite in (*FIRST_FAMILY, *DHE_FAMILY))
 
@@ -205,13 +207,16 @@ def _read(seen: Observation, named: bool) -> Evidence:
                 continue
             between = hellos[before + 1 : position]
             if not any(answered(one) for one in between):
-                why = "it ended twice alike, with no answered hello in between"
+                why = NOTHING_BETWEEN
             elif _finds_no_group(hello) and not any(_answered_with_more_groups(hello, one) for one in between):
                 why = f"alert {hello.alert} came twice, and the same offer with more groups was not answered either"
         if why:
             doubts.append(Doubt(hello, why))
         else:
             refusals.append(_refusal(hello))
+    # Two questions may come to the same offer, one right after the other: then a later repetition settles both.
+    confirmed = {_offer_of(refusal.hello) for refusal in refusals}
+    doubts = [one for one in doubts if one.why != NOTHING_BETWEEN or _offer_of(one.hello) not in confirmed]
     doubts += _unrepeated(hellos, weak, refusals, doubts)
     taken = {_offer_of(hello) for hello in answers}
 

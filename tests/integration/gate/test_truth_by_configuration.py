@@ -24,7 +24,7 @@ pytest.importorskip("tlslite", reason="tlslite-ng is not installed (it comes wit
 from port995.probe.model import Observation  # noqa: E402
 from tests.peers.peer import Peer, TlsConfiguration, Truth  # noqa: E402
 from tests.peers.registry import PEERS  # noqa: E402
-from tests.peers.suites import BY_NUMBER, SSL30, TLS10, TLS11, TLS12, TLS13  # noqa: E402
+from tests.peers.suites import BY_NUMBER, SSL30, TLS10, TLS11, TLS12, TLS13, shown_by  # noqa: E402
 
 from .looked import findings, look  # noqa: E402
 
@@ -55,32 +55,6 @@ class Tally:
     """Left open as the check says it does: no question of the gate can settle it."""
 
     hellos: list[int] = dataclasses.field(default_factory=list)
-
-
-def shown_by(number: int) -> set[str]:
-    """The checks that a suite makes fail when it is taken, read off its name."""
-    name = BY_NUMBER[number].name
-    exchange = name.split("_WITH_")[0].removeprefix("TLS_")
-    found = set()
-    if "NULL" in name or "SHA256_SHA256" in name:
-        found.add("CIPH-001")
-    if "anon" in name:
-        found.add("CIPH-002")
-    if "EXPORT" in name:
-        found.add("CIPH-003")
-    if "RC4" in name:
-        found.add("CIPH-004")
-    if any(word in name for word in ("_DES", "DES40", "3DES", "IDEA", "RC2")):
-        found.add("CIPH-005")
-    if exchange in ("RSA", "RSA_EXPORT", "ECDH_RSA", "ECDH_ECDSA", "DH_RSA", "DH_DSS"):
-        found.add("CIPH-006")
-    if "CBC" in name:
-        found.add("CIPH-007")
-    if exchange.startswith(("DHE_", "DH_")):
-        found.add("CIPH-008")
-    if name.endswith("CCM_8") or "CCM_8_" in name:
-        found.add("CIPH-009")
-    return found
 
 
 def signs_its_key_exchange(number: int) -> bool:

@@ -8,7 +8,7 @@ import dataclasses
 import pytest
 
 from port995.daemon import cyrus, dovecot, dovecot_edit, edit, steps
-from port995.daemon.cyrus_edit import edit_services, options_for
+from port995.daemon.cyrus_edit import DH_FILE, edit_services, options_for
 from port995.daemon.model import DaemonError, Found, wanted
 from port995.daemon.openssl import ALL_OF_TLS13, Library, default_groups
 
@@ -93,8 +93,14 @@ def test_cyrus_gets_options_for_pop3_alone() -> None:
     options, _left_out = options_for(asked)
     assert options["tls_versions"] == "tls1_2 tls1_3" and options["tls_server_cert"] == "/a.pem"
     assert options["allowplaintext"] == "no" and options["tls_prefer_server_ciphers"] == "yes"
-    with pytest.raises(DaemonError, match="no option for groups"):
-        options_for(wanted(tls=TLS))
+    assert options["tls_server_dhparam"] == DH_FILE, "its own prime has 1024 bits"
+    assert "tls_server_dhparam" not in options_for(wanted(tls={**TLS, "suites": SUITES[:4]}))[0], "no suite of DHE"
+    assert "tls_eccurve" not in options, "as it is, where all are allowed"
+    assert options_for(wanted(tls=TLS))[0]["tls_eccurve"] == "prime256v1", "x25519 is allowed too, and it can't be told"
+    for groups_, curve in ((["secp521r1", "secp256r1"], "secp521r1"), (["x448", "secp384r1"], "secp384r1")):
+        assert options_for(wanted(tls={**TLS, "groups": groups_}))[0]["tls_eccurve"] == curve
+    with pytest.raises(DaemonError, match="allow one of secp256r1, secp384r1, secp521r1"):
+        options_for(wanted(tls={**TLS, "groups": ["x25519", "x448"]}))
     with pytest.raises(DaemonError, match="no option for the suites of TLS 1.3"):
         options_for(wanted(tls={**TLS, "suites": SUITES[1:], "groups": groups}))
 

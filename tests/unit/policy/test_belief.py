@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from port995.policy.belief import evidence_of
+from port995.policy.belief import NOTHING_BETWEEN, evidence_of
 from port995.policy.gate import gate
 from port995.policy.model import FOLDING_ORDER, Exit, Status
 from port995.policy.profile import load_profile
@@ -212,6 +212,18 @@ def test_an_answer_in_a_lower_version_shows_that_the_offered_one_is_not_spoken()
     found = statuses(with_hellos(good(old_ecdhe_rsa=taken(0xC013, 0x0301))))
     assert found["VER-004"] == "pass"
     assert found["VER-003"] == "fail"
+
+
+def test_an_offer_that_two_questions_make_one_after_the_other_is_settled_by_a_later_repetition() -> None:
+    """Without a certificate that was seen the questions about groups with ECDSA are one and the same offer."""
+    hellos = by_ends()
+    position = next(n for n, one in enumerate(hellos) if one.question == "groups-1.3")
+    same = dataclasses.replace(hellos[position], question="another")
+    twice = (*hellos[: position + 1], same, *hellos[position + 1 :])
+    assert evidence_of(with_hellos(twice)).doubts == () and statuses(with_hellos(twice))["NODE-001"] == "pass"
+    never = tuple(one for one in twice[position + 2 :] if one.question != "groups-1.3")
+    left = evidence_of(with_hellos((*twice[: position + 2], *never))).doubts
+    assert [one.why for one in left if one.hello.question == "another"] == [NOTHING_BETWEEN]
 
 
 def test_a_version_that_is_not_spoken_needs_no_refusal_of_its_suites() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from .modelled import ECDHE_RSA_CBC, RSA_CBC, TLS10, TLS11, TLS12, server, spoke
 from .seen import CLOSED, session
 from .test_clients_told import seen_12
 
-BASELINE = settings_for(load_profile("baseline"))
+BASELINE = settings_for(load_profile("baseline"), datetime.date(2026, 11, 28))
 OLD = {**BASELINE, "minimum": "TLSv1", "suites": [*BASELINE["suites"], "TLS_RSA_WITH_AES_128_CBC_SHA"], "weak_signatures": True}
 SERVED: dict[str, Any] = {"pop3s_ports": [995], "pop3_ports": [110], "minimum": "TLSv1.2", "cleartext_login": False}
 UNUSED = {"state": "unused", "days": 30, "reasons": [], "tls_versions": {}}

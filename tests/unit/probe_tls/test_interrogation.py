@@ -452,6 +452,34 @@ def test_newer_versions_are_asked_for_again_behind_the_answer_of_an_old_server_t
         assert any(hello.complete for hello in behind[first:second])
 
 
+def speaks_13(asked: Asked) -> bool:
+    return not isinstance(asked, Ssl2Hello) and asked.extension(43) is not None
+
+
+@pytest.mark.parametrize("end", ["eof", flights.alert(40), flights.alert(70)], ids=["eof", "alert 40", "alert 70"])
+def test_tls_12_is_asked_for_again_behind_the_answer_of_a_server_of_tls_13_alone(end: bytes | str) -> None:
+    """A gate offers what is good in TLS 1.2 in the control alone: without this nobody could prove TLS 1.2 refused."""
+    good = ScriptedServer((TLS_1_3,), (0x1301,))
+
+    def only_13(asked: Asked) -> bytes | str:
+        return good(asked) if speaks_13(asked) else end
+
+    asks = [one for one in compile_offers(load_profile("mozilla-6.0-modern")) if one.kind == "hello"]
+    hellos, heard = interrogate(ScriptedLine(only_13), asks)
+    assert heard.ended == "" and ids(hellos)[:3] == ["control-1.2", "control-1.3", "control-1.2"]
+    assert ids(hellos).count("control-1.2") == (3 if end == "eof" else 2)
+
+
+def test_a_server_that_is_silent_to_a_long_control_is_not_asked_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrogation, "MIN_TIMEOUT", 0.05)
+    good = ScriptedServer((TLS_1_3,), (0x1301,))
+    control_13 = question("control-1.3", TLS_1_3, (0x1301,), groups=(0x001D,), key_share="empty", control=True)
+    hellos, _ = interrogate(
+        ScriptedLine(lambda asked: good(asked) if speaks_13(asked) else "silence"), [CONTROL, control_13], timeout=0.05
+    )
+    assert ids(hellos) == ["control", "control-1.3"]
+
+
 def test_signatures_over_dhe_are_asked_about_where_dhe_was_taken() -> None:
     asks = [one for one in compile_offers(load_profile("baseline")) if one.kind == "hello"]
     for suite, expected in ((0x009E, 1), (0xC030, 0)):

@@ -28,6 +28,8 @@ from .named_groups import BY_NUMBER
 
 WEAK = ("eof", "reset", "timeout", "early", "not-connected", "no-stls")
 """Outcomes that a fault on the way gives too: asked once more."""
+REFUSED = ("alert", "eof", "reset")
+"""Outcomes that a refusal has."""
 PROTOCOL_VERSION = 70
 """The alert that refuses a version, whatever the suites (RFC 5246 section 7.2.2)."""
 WEAK_ALERTS = (80,)
@@ -192,6 +194,8 @@ class Interrogation:
                     self._chunk = MAX_CHUNK
                 if (hello.answered_version or 0) < TLS_1_2:
                     await self._ask_for_newer(question)
+                elif hello.answered_version == TLS_1_3:
+                    await self._ask_for_older()
                 return question
             first_refused = True
         raise _GiveUp("no hello was answered")
@@ -203,6 +207,14 @@ class Interrogation:
             newer = question.version == TLS_1_3 or question.version == TLS_1_2 > control.version
             if question.control and question.pad_to and newer:
                 await self._say(question, TLS_1_3, numbers(question.suites))
+
+    async def _ask_for_older(self) -> None:
+        """A server that answers in TLS 1.3 alone refused a control of TLS 1.2 before its first answer, and what is good
+        in TLS 1.2 is offered by no other question."""
+        refused = {hello.question for hello in self._heard.hellos if hello.outcome in REFUSED}
+        for question in self._questions:
+            if question.control and question.pad_to and question.version == TLS_1_2 and question.id in refused:
+                await self._say(question, TLS_1_2, numbers(question.suites))
 
     def _needless(self, question: Question) -> bool:
         if not question.server_name and self._name is None:
