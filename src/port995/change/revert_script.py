@@ -202,6 +202,8 @@ daemon_unit() { # UNIT stop|restart|reload-or-restart
     [ -d /run/systemd/system ] || return 0
     # At boot it is started after this, with the files as they are now.
     [ "$(systemctl is-system-running 2>/dev/null)" != initializing ] || return 0
+    # Where its first process is dead and others still serve clients, Courier's own stop waits for ten seconds.
+    [ "$2" != restart ] || systemctl kill "$1" 2>/dev/null
     systemctl "$2" "$1" && return 0
     if [ "$2" != stop ] && systemctl --quiet is-active "$1"; then
         # Files of others may be wrong: it goes on with what it read before.
