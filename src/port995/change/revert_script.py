@@ -200,8 +200,13 @@ enable_unit() { # UNIT enable|disable
 }
 daemon_unit() { # UNIT stop|restart|reload-or-restart
     [ -d /run/systemd/system ] || return 0
-    # At boot it is started after this, with the files as they are now.
-    [ "$(systemctl is-system-running 2>/dev/null)" != initializing ] || return 0
+    if [ "$(systemctl is-system-running 2>/dev/null)" = initializing ]; then
+        # At boot it is started after this, with the files as they are now. What starts was found before this: not what
+        # has just been enabled, and what has just been disabled all the same.
+        [ "$2" = stop ] || set -- "$1" start
+        step systemctl --no-block "$2" "$1"
+        return
+    fi
     # Where its first process is dead and others still serve clients, Courier's own stop waits for ten seconds.
     [ "$2" != restart ] || systemctl kill "$1" 2>/dev/null
     systemctl "$2" "$1" && return 0
