@@ -78,6 +78,8 @@ class Kind:
     """The best of them that is allowed, and no other."""
     only_13: bool = True
     """It can be told to speak TLS 1.3 alone."""
+    named_primes: bool = False
+    """For DHE it takes the prime of a group that is allowed, where a client names some (RFC 7919), beside its own."""
     own_order: bool = True
     """Its order of suites is that of what is wanted; GnuTLS makes one of its own of the parts."""
 
@@ -102,7 +104,7 @@ KINDS = (
     # Below the level of its parameters GnuTLS takes no finite field, and Courier asks for more than ffdhe2048.
     Kind("courier", "courier", image.COURIER, "mkdir -p /run/courier; pop3d-ssl start",
          "pop3d-ssl stop; sleep 0.3; pop3d-ssl start", "courier", "/etc/courier/pop3d-ssl", CURVES | FINITE - {0x0100},
-         own_order=False),
+         named_primes=True, own_order=False),
     Kind("cyrus", "cyrus", image.CYRUS, stock.CYRUS.start, stock.CYRUS.restart, "cyrus", "/etc/imapd.conf",
          frozenset((0x0017, 0x0018, 0x0019)), one_curve=True),
 )  # fmt: skip

@@ -102,7 +102,10 @@ def compare_facts(served: Served, profile: Profile, left: Left, tls: dict[str, A
     for one in facts.versions:
         compare_version(one, truth, wanted, left, served.kind, tally)
     dhe = any(BY_NUMBER[suite].is_finite_field for _version, suite in truth.pairs)
-    tally.compare("size of primes", facts.dh_bits, (drawn.PRIME,) if dhe else ())
+    named = left.groups & drawn.FINITE if served.kind.named_primes else frozenset[int]()
+    sizes = {drawn.PRIME, *(GROUP_BY_NUMBER[group].bits for group in named)} if dhe else set()
+    tally.compare("whether a prime is seen", bool(facts.dh_bits), dhe)
+    tally.compare("sizes of primes beyond those asked", sorted(set(facts.dh_bits) - sizes), [])
 
 
 def compare_version(
