@@ -102,7 +102,10 @@ CYRUS = dataclasses.replace(BY_NAME["cyrus"], prepare=f"{BY_NAME['cyrus'].prepar
 """As installed it serves no POP3S: then there is no old service."""
 EVERY = (*(kind for kind in KINDS if kind.name != "cyrus"), CYRUS)
 KILLED = {"dovecot": "pkill -9 -x dovecot", "courier": "pkill -9 couriertcpd", "cyrus": "pkill -9 cyrmaster"}
-"""By the first word of a kind's name."""
+"""The first process, by the first word of a kind's name."""
+UNNOTICED = 95.0
+"""Seconds that Debian 13's systemd takes under cgroups of version 1, which the lab's hosts have where this machine has
+them, when it does not notice that the last process of a killed daemon has ended (TimeoutStopSec is 90 s)."""
 
 
 @pytest.fixture(scope="module", params=EVERY, ids=lambda kind: kind.name)
@@ -156,11 +159,14 @@ def served(mail: MailHost) -> str:
     ).stdout.strip()  # fmt: skip
 
 
-def assert_as_before(mail: MailHost, before: str, old: str, killed: float) -> None:
-    """See that the old service answers in time, and that nothing is left."""
+def assert_as_before(mail: MailHost, before: str, old: str, killed: float, more: float = 0.0) -> None:
+    """See that the old service answers in time, and that nothing is left.
+
+    :param more: seconds that it may take longer
+    """
     time.sleep(max(0.0, killed + IN_TIME - time.monotonic()))
     busy = os.getloadavg()[0] > 2 * (os.cpu_count() or 1)
-    end = killed + IN_TIME + (BUSY if busy else 0.0)
+    end = killed + IN_TIME + max(more, BUSY if busy else 0.0)
     while (served(mail) != old or state(mail) != before) and time.monotonic() < end:
         time.sleep(0.2)
     print(f"{mail.kind.name}: as before {time.monotonic() - killed:.1f} s after it was killed at the latest, {'busy' if busy else 'quiet'}")
@@ -221,8 +227,13 @@ def test_a_daemon_that_is_killed_in_the_middle_answers_again(every: MailHost, ph
     with client_of(every) as client:
         die_after(every, phase, first=KILLED[every.kind.name.partition("-")[0]])
         killed = time.monotonic()
-        assert_as_before(every, before, old, killed)
+        unnoticed = every.kind.name == "dovecot-2.4.1" and not _has_cgroups_2(every)
+        assert_as_before(every, before, old, killed, UNNOTICED if unnoticed else 0.0)
         assert_logs_in(every, client)
+
+
+def _has_cgroups_2(mail: MailHost) -> bool:
+    return "there" in mail.host.console("[ ! -e /sys/fs/cgroup/cgroup.controllers ] || echo there")
 
 
 def test_a_key_that_goes_away_before_the_change_ends_with_the_old_service(every: MailHost) -> None:
