@@ -179,6 +179,18 @@ def begin(module, wanted, who):
     if contradiction:
         module.fail_json(msg=contradiction)
     package = install_when_asked(module, differs=["daemon"]) if params["settings"] else None
+    try:
+        return plan_and_begin(module, wanted, who, package)
+    except steps.PROBLEMS as error:
+        if package is None:
+            raise
+        module.fail_json(
+            msg="%s The package %s was installed before that, and stays." % (error, package), installed=package
+        )
+
+
+def plan_and_begin(module, wanted, who, package):
+    """The same once the daemon is there."""
     made = steps.plan(wanted)
     differs = ["daemon"] if made.daemon is not None and made.daemon.changed else []
     result = dict(
@@ -193,7 +205,7 @@ def begin(module, wanted, who):
     if package is not None:
         result["installed"] = package
     if made.changed and not module.check_mode:
-        result["change"] = steps.begin(made, who, params["time_limit"])
+        result["change"] = steps.begin(made, who, module.params["time_limit"])
     return result
 
 

@@ -180,6 +180,9 @@ class Host:
         bridge = self.lab.inside
         bridge.ip("link", "add", self.name, "type", "veth", "peer", "name", "eth0", "netns", str(network.pid))
         bridge.ip("link", "set", self.name, "master", "bridge", "up")
+        # Its hardware address is another one than before: for as long as the bridge remembers that, nobody reaches it.
+        for address in (self.ipv4, self.ipv6):
+            bridge.ip("neigh", "flush", "to", address, "dev", "bridge")
         inside = ["nsenter", f"--net={network.namespace}", "--", "ip"]
         for command in (
             "link set lo up", "link set eth0 up",

@@ -116,6 +116,11 @@ def test_a_closed_host_whose_audit_fails_is_closed_again(lab: Lab, mails: list[M
     assert closed.code == 0 and lab.outside.states(one.host) == DROPPED, closed.said
     before = state(one)
 
+    # Its records do not reach back, so that nobody knows who is shut out of its port for clear text.
+    refused = play("converge", [one], tmp_path / "refused", intents([one], "serve"), enforce_force=False)
+    assert refused.code == 2 and "Nothing was changed on" in refused.said, refused.said
+    assert state(one) == before and ":995 " not in one.host.console("ss -Hltn"), "its listener is stopped again"
+
     # Nobody knows the CA: the audit can't pass.
     ended = play("converge", [one], tmp_path / "wrong", intents([one], "serve"), enforce_ca_file=str(mails[0].ca))
     assert ended.code == 2, ended.said

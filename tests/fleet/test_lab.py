@@ -92,6 +92,24 @@ def test_two_hosts_reach_each_other_and_share_nothing(host: Host, lab: Lab) -> N
         lab.hosts.remove(other)
 
 
+def test_a_host_is_reached_at_once_after_it_was_made_anew(host: Host, lab: Lab) -> None:
+    # With one host alone the bridge goes down with it, and where it takes over the address of a new port: then it
+    # forgets by itself.
+    other = lab.host()
+    lab.inside.ip("link", "set", "bridge", "address", "02:00:00:00:00:02")
+    try:
+        host.shut_down()
+        for address in (host.ipv4, host.ipv6):
+            # What the bridge remembers for half a minute, of a host that it has just spoken to.
+            lab.inside.ip("neigh", "replace", address, "lladdr", "02:00:00:00:00:01", "dev", "bridge", "nud", "reachable")
+        host.boot()
+        host.wait_for_listener()
+        assert lab.inside.states(host) == {"ipv4": "open", "ipv6": "open"}, "silence would be taken for a firewall"
+    finally:
+        other.remove()
+        lab.hosts.remove(other)
+
+
 def test_nothing_is_left_when_the_process_is_killed(lab: Lab) -> None:
     running = subprocess.Popen(
         [sys.executable, "-c", KILLED], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY

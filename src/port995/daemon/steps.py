@@ -68,7 +68,8 @@ def choose(name: str, found: Sequence[Found], listening_now: Sequence[Tuple[str,
                           % (PORT, ", ".join(owners)))  # fmt: skip
     if name != "auto":
         if name not in by_name:
-            raise DaemonError("%s is not installed on this host; install: true installs it" % name)
+            raise DaemonError("%s is not installed on this host; install: true installs it (of the role enforce:"
+                              " enforce_install)" % name)  # fmt: skip
         if owners and owners != [name]:
             raise DaemonError("port %d is served by %s, and %s is to be changed: two mail daemons can't serve it at"
                               " once. Stop one of them." % (PORT, ", ".join(owners), name))  # fmt: skip
@@ -79,7 +80,8 @@ def choose(name: str, found: Sequence[Found], listening_now: Sequence[Tuple[str,
         return found[0]
     if not found:
         raise DaemonError("no mail daemon is installed whose settings port995 knows (Dovecot, Courier, Cyrus);"
-                          " daemon: dovecot with install: true installs one")  # fmt: skip
+                          " daemon: dovecot with install: true (of the role enforce: enforce_daemon, enforce_install)"
+                          " installs one")  # fmt: skip
     raise DaemonError("several mail daemons are installed (%s), and which is to serve port %d can't be told: set daemon"
                       % (", ".join(by_name), PORT))  # fmt: skip
 

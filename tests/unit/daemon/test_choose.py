@@ -30,7 +30,8 @@ def test_it_is_known_which(name: str, found: tuple[Found, ...], listening: list[
     ("courier", BOTH, [DOVECOT], r"served by dovecot, and courier is to be changed"),
     ("auto", BOTH, [], r"several mail daemons are installed \(dovecot, courier\).*set daemon"),
     ("auto", (), [], r"no mail daemon is installed .*install: true"),
-    ("courier", BOTH[:1], [], r"courier is not installed on this host; install: true"),
+    ("courier", BOTH[:1], [], r"courier is not installed on this host; install: true installs it"),
+    ("auto", (), [STUNNEL], r"served by stunnel4 \(process 30\)"),
     ("auto", BOTH, [STUNNEL], r"served by stunnel4 \(process 30\), .*enforce_settings: false"),
     ("dovecot", BOTH, [DOVECOT, STUNNEL], r"served by stunnel4 \(process 30\)"),
 ])  # fmt: skip

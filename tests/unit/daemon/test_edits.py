@@ -7,7 +7,7 @@ import dataclasses
 
 import pytest
 
-from port995.daemon import cyrus, dovecot, dovecot_edit, edit, steps
+from port995.daemon import cyrus, dovecot, dovecot_edit, edit
 from port995.daemon.cyrus_edit import DH_FILE, edit_services, options_for
 from port995.daemon.model import DaemonError, Found, wanted
 from port995.daemon.openssl import ALL_OF_TLS13, Library, default_groups
@@ -116,31 +116,6 @@ def test_cyrus_services_come_and_go() -> None:
     assert (shut.pop3s_ports, shut.pop3_ports) == ((), ())
     with pytest.raises(DaemonError, match="has no SERVICES"):
         edit_services("START {\n}\n", wanted())
-
-
-@pytest.mark.parametrize(
-    ("name", "installed", "listening", "says"),
-    [
-        ("auto", [], [], "no mail daemon is installed"),
-        ("dovecot", [], [], "install: true installs it"),
-        ("auto", ["dovecot", "courier"], [], "set daemon"),
-        ("auto", ["dovecot"], [("nginx", 7)], r"nginx \(process 7\).*only the firewall"),
-        ("auto", [], [("stunnel4", 7)], r"stunnel4 \(process 7\)"),
-        ("courier", ["dovecot", "courier"], [("dovecot", 7)], "two mail daemons"),
-    ],
-)
-def test_which_daemon_is_meant_is_never_guessed(
-    name: str, installed: list[str], listening: list[tuple[str, int]], says: str
-) -> None:
-    with pytest.raises(DaemonError, match=says):
-        steps.choose(name, [Found(one, None, "") for one in installed], listening)
-
-
-def test_who_serves_the_port_is_meant() -> None:
-    both = [Found("dovecot", None, ""), Found("courier", None, "")]
-    assert steps.choose("auto", both, [("couriertcpd", 7)]).daemon == "courier"
-    assert steps.choose("auto", both[:1], []).daemon == "dovecot"
-    assert steps.choose("dovecot", both, []).daemon == "dovecot"
 
 
 def test_what_another_changed_of_ours_has_file_and_line(monkeypatch: pytest.MonkeyPatch) -> None:
