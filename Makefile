@@ -35,7 +35,7 @@ sanity: $(READY) ## ansible-test sanity on the staged collection
 
 wide: $(READY) ## The tests that `make test` has no time for
 	@packaging/test_servers.sh
-	$(BIN)/python -m pytest $(BY_FILE) -m wide tests/integration
+	$(BIN)/python -m pytest $(BY_FILE) -m wide tests/integration --deselect tests/integration/daemon/test_random_profiles.py
 
 matrix: $(READY) ## The audit under the lowest, a middle and the newest ansible-core
 	$(BIN)/python -m pytest -m matrix tests/packaging
@@ -69,7 +69,7 @@ truth: $(READY) ## Hold the gate against 200 random configurations of real serve
 
 enforced: $(READY) ## Enforce 200 random profiles on real mail daemons, and hold what the gate sees against them
 	@# Hosts of each kind side by side: most of the time is waiting.
-	DAEMON_PROFILES=40 DAEMON_HOSTS=2 $(BIN)/python -m pytest -raP tests/integration/daemon/test_random_profiles.py
+	DAEMON_PROFILES=40 DAEMON_HOSTS=2 $(BIN)/python -m pytest -raP -m wide tests/integration/daemon/test_random_profiles.py
 
 bench: $(READY) ## Endpoints per second and memory, against peers
 	$(BIN)/python -m tests.bench.bench_endpoints --network

@@ -45,7 +45,7 @@ def test_it_fails_as_installed_and_passes_afterwards_and_goes_back(mail: MailHos
 
     planned = mail.enforce("--check", "--diff")
     assert planned.code == 0 and planned.result["changed"] and planned.result["planned"], planned.said
-    assert "port995" in planned.result["diff"]["after"] and state(mail) == before, "check mode changes nothing"
+    assert "port995" in planned.result["diff"][0]["after"] and state(mail) == before, "check mode changes nothing"
 
     done = mail.enforce()
     assert done.code == 0 and done.result["changed"] and done.result["confirmed"], done.said

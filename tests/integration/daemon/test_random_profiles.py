@@ -7,7 +7,7 @@ Some are beyond what the daemon can do: those are refused with the reason, and n
 changed afterwards by somebody else: those fail the gate.
 
 DAEMON_PROFILES says how many are served by each kind of daemon (2), GATE_SEED from where they are drawn. `make enforced`
-serves 200. Hosts run side by side, since most of the time is waiting: DAEMON_HOSTS of each kind (1).
+serves 200, and CI does; `make wide` leaves it to that. Hosts run side by side, since most of the time is waiting: DAEMON_HOSTS of each kind (1).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from .served import BY_NAME, KINDS, Kind, Served
 PROFILES = int(os.environ.get("DAEMON_PROFILES", "2"))
 HOSTS = int(os.environ.get("DAEMON_HOSTS", "1"))
 SEED = int(os.environ.get("GATE_SEED", "20261128"))
-pytestmark = pytest.mark.timeout(max(180, 20 * PROFILES))
+pytestmark = [pytest.mark.wide, pytest.mark.timeout(max(180, 20 * PROFILES))]
 
 BEYOND_EVERY, SPOILED_EVERY = 4, 4
 """Of so many profiles one is followed by one that the daemon can't satisfy, and another by a change of somebody else."""
