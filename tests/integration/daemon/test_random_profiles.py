@@ -7,7 +7,8 @@ Some are beyond what the daemon can do: those are refused with the reason, and n
 changed afterwards by somebody else: those fail the gate.
 
 DAEMON_PROFILES says how many are served by each kind of daemon (2), GATE_SEED from where they are drawn. `make enforced`
-serves 200, and CI does; `make wide` leaves it to that. Hosts run side by side, since most of the time is waiting: DAEMON_HOSTS of each kind (1).
+serves 200, and CI does; `make wide` leaves it to that. Hosts run side by side, since most of the time is waiting:
+DAEMON_HOSTS of each kind (1).
 """
 
 from __future__ import annotations
