@@ -78,10 +78,30 @@ def differences(planes):
     return [dict(before_header=name, after_header=name, before=before, after=after) for name, before, after in planes]
 
 
-def install_when_asked(module, **more):
+def once_installed(module, problems, begin, **more):
+    """Begin once the daemon is there, and tell of a package that was installed for it, whatever comes of the rest.
+
+    :param problems: errors that are told in their own words
+    :param begin: ``() -> result``
+    :param more: what else the module returns where it would be installed, in check mode
+    :raises Exception: one of ``problems``, where nothing was installed
+    """
+    package = _install_when_asked(module, more)
+    try:
+        result = begin()
+    except problems as error:
+        if package is not None:
+            said = "%s The package %s was installed before that, and stays." % (error, package)
+            module.fail_json(msg=said, installed=package)
+        raise
+    if package is not None:
+        result.update(changed=True, installed=package)
+    return result
+
+
+def _install_when_asked(module, more):
     """Install the daemon that is named, when it is not there and that was asked for.
 
-    :param more: what else the module returns where it would be installed, in check mode
     :returns: the package, or ``None``
     :raises WantedError: no daemon is named
     """

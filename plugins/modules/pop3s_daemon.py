@@ -143,8 +143,8 @@ change:
   type: str
   sample: 5f0c1f0c6bb84d0f9a5a3f6c0e1d2b3a
 installed:
-  description: The package that was installed.
-  returned: when one was
+  description: The package that was installed, or would be.
+  returned: when one was, also where the module fails after that
   type: str
   sample: dovecot-pop3d
 """
@@ -154,7 +154,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.port995.pop3s.plugins.module_utils._changing import (
     changing_options,
     differences,
-    install_when_asked,
+    once_installed,
     refuse_what_profile_left,
     run_phase,
     settings_options,
@@ -186,10 +186,16 @@ def asked(params):
 
 def begin(module, settings, who):
     """Plan, and change the daemon unless this is a check."""
-    package = install_when_asked(module, confirmed=False, files=[])
+    return once_installed(
+        module, steps.PROBLEMS, lambda: plan_and_begin(module, settings, who), confirmed=False, files=[]
+    )
+
+
+def plan_and_begin(module, settings, who):
+    """The same once the daemon is there."""
     made = steps.plan(settings, module.params["daemon"])
     result = dict(
-        changed=made.changed or package is not None,
+        changed=made.changed,
         daemon=dict(
             told(made.found), certificate=made.found.certificate, settings=dict(made.found.settings)
         ),
@@ -200,8 +206,6 @@ def begin(module, settings, who):
         confirmed=not made.changed,
         diff=differences([("ours", *edit.shown(made.edit))]),
     )
-    if package is not None:
-        result["installed"] = package
     if not made.changed or module.check_mode:
         return result
     if module.params["revert"] == "none":

@@ -113,7 +113,7 @@ change:
   sample: 5f0c1f0c6bb84d0f9a5a3f6c0e1d2b3a
 installed:
   description: The package that was installed, or would be.
-  returned: when one was
+  returned: when one was, also where the module fails after that
   type: str
   sample: dovecot-pop3d
 waits:
@@ -128,7 +128,7 @@ from ansible_collections.port995.pop3s.plugins.module_utils._changing import (
     changing_options,
     differences,
     firewall_options,
-    install_when_asked,
+    once_installed,
     refuse_what_profile_left,
     run_phase,
     settings_options,
@@ -178,23 +178,19 @@ def begin(module, wanted, who):
     contradiction = steps.contradiction(params["intent"], params["state"], firewall)
     if contradiction:
         module.fail_json(msg=contradiction)
-    package = install_when_asked(module, differs=["daemon"]) if params["settings"] else None
-    try:
-        return plan_and_begin(module, wanted, who, package)
-    except steps.PROBLEMS as error:
-        if package is None:
-            raise
-        module.fail_json(
-            msg="%s The package %s was installed before that, and stays." % (error, package), installed=package
-        )
+    if not params["settings"]:
+        return plan_and_begin(module, wanted, who)
+    return once_installed(
+        module, steps.PROBLEMS, lambda: plan_and_begin(module, wanted, who), differs=["daemon"]
+    )
 
 
-def plan_and_begin(module, wanted, who, package):
+def plan_and_begin(module, wanted, who):
     """The same once the daemon is there."""
     made = steps.plan(wanted)
     differs = ["daemon"] if made.daemon is not None and made.daemon.changed else []
     result = dict(
-        changed=made.changed or package is not None,
+        changed=made.changed,
         planned=module.check_mode,
         differs=differs + (["firewall"] if made.firewall_changed else []),
         notes=list(made.notes),
@@ -202,8 +198,6 @@ def plan_and_begin(module, wanted, who, package):
     )
     if made.daemon is not None:
         result["daemon"] = dict(told(made.daemon.found), cleartext_login=made.daemon.found.cleartext_login)
-    if package is not None:
-        result["installed"] = package
     if made.changed and not module.check_mode:
         result["change"] = steps.begin(made, who, module.params["time_limit"])
     return result

@@ -103,9 +103,11 @@ def test_one_that_does_not_run_is_not_started_and_one_that_is_not_there_is_named
     assert "port995-pop3s" in mail.host.console("sleep 3; fail2ban-client status")
 
     mail.host.console(f"rm {JAIL}; mv /usr/bin/fail2ban-client /usr/bin/gone")
-    refused = jail(mail, tmp_path / "refused")
+    before = state(mail, "fail2ban")
+    refused = jail(mail, tmp_path / "refused", enforce_cleartext="stls")
     assert refused.code == 2 and "fail2ban is not installed on" in refused.said, refused.said
     assert mail.host.console(f"ls {JAIL} 2>/dev/null || true") == ""
+    assert state(mail, "fail2ban") == before, "it is refused before anything is changed"
 
 
 def test_a_jail_that_is_not_taken_is_taken_away(mail: MailHost, lab: Lab, tmp_path: Path) -> None:
