@@ -1412,4 +1412,20 @@ MUTANTS = (
         "a change is confirmed though what was applied is not there any more",
         ("tests/unit/change/test_armed.py",),
     ),
+    Mutant(
+        "a-host-that-says-nothing-has-taken-it-back",
+        "plugins/plugin_utils/_changing.py",
+        '        if answer.get("failed") or answer.get("waits", True):',
+        '        if answer.get("waits", False):',
+        "a host whose change is still in force has taken it back",
+        ("tests/unit/plugins/test_change_action.py",),
+    ),
+    Mutant(
+        "a-signal-is-lost-and-nobody-notices",
+        "src/port995/probe/interruption.py",
+        "    return any(event & (select.POLLERR | select.POLLHUP) for _descriptor, event in watched.poll(0))",
+        "    return any(event & select.POLLNVAL for _descriptor, event in watched.poll(0))",
+        "a scan goes on whose operator has ended it",
+        ("tests/unit/probe/test_interruption.py",),
+    ),
 )  # fmt: skip
