@@ -31,14 +31,20 @@ echo "Pythons at hand:$pythons"
 case " $pythons " in *" 3.9 "*) ;; *) echo "SKIPPED: no Python 3.9: what travels to managed hosts is not compiled with it here" ;; esac
 
 cd "$tree"
-# The tree is no checkout; ansible-test finds its files by itself then.
-HOME="$work/home" PATH="$work/path:$bin:$PATH" PYTHONWARNINGS='' PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    "$bin/ansible-test" sanity --color no ${SANITY_ARGS:-}
+# The tree is no checkout; ansible-test finds its files by itself then. It takes every Python that it finds.
+{
+    code=0
+    HOME="$work/home" PATH="$work/path:$bin:$PATH" PYTHONWARNINGS='' PIP_DISABLE_PIP_VERSION_CHECK=1 \
+        "$bin/ansible-test" sanity --color no ${SANITY_ARGS:-} || code=$?
+    echo "$code" >"$work/code"
+} 2>&1 | tee "$work/said"
+[ "$(cat "$work/code")" = 0 ] || exit 1
+[ -n "${SANITY_ARGS:-}" ] && exit 0
+known=$("$bin/ansible-test" sanity --help 2>/dev/null)
 for version in $pythons; do
-    [ "$version" = "$("$bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" ] && continue
-    HOME="$work/home" PATH="$work/path:$bin:$PATH" \
-        "$bin/ansible-test" sanity --color no --test compile --test import --python "$version" || {
-        echo "sanity: failed under Python $version" >&2
+    case "$known" in *"$version"*) ;; *) continue ;; esac
+    grep -q "^Running sanity test \"import\" on Python $version\$" "$work/said" || {
+        echo "sanity: Python $version was not used" >&2
         exit 1
     }
 done
