@@ -380,7 +380,7 @@ class Lab:
 
     def _connect(self) -> None:
         inside, outside = self.inside, self.outside
-        inside.ip("link", "add", "bridge", "type", "bridge")
+        inside.ip("link", "add", "bridge", "type", "bridge", "mcast_snooping", "0")
         inside.ip("link", "set", "bridge", "up")
         inside.ip("address", "add", f"{inside.ipv4}/24", "dev", "bridge")
         inside.ip("address", "add", f"{inside.ipv6}/64", "dev", "bridge", "nodad")
