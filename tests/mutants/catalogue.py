@@ -974,7 +974,7 @@ ACTING = (
         "    if unknown:\n        raise DaemonError(",
         "    if unknown and name == \"none\":\n        raise DaemonError(",
         "the port is another daemon's, and the one that does not serve it is changed",
-        ("tests/unit/daemon/test_edits.py",),
+        ("tests/unit/daemon/test_choose.py",),
     ),
     Mutant(
         "taking-back-keeps-ours",
