@@ -126,6 +126,14 @@ class Vantage:
         return {"ipv4": states[host.ipv4], "ipv6": states[host.ipv6]}
 
 
+FIND = """\
+import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+socket.socket(family, socket.SOCK_DGRAM).sendto(b"", (sys.argv[1], 9))
+"""
+"""One packet to a host: whoever sends it has to find the host first."""
+
+
 class Host:
     """A host of the lab. It is booted by `Lab.host` and can be cut off, rebooted and made anew."""
 
@@ -219,10 +227,24 @@ class Host:
                 self._first = self._first_process()
                 said = self.console("systemctl is-system-running", check=False).strip()
                 if said in ("running", "degraded"):
-                    return
+                    return self._find_neighbour()
             time.sleep(0.1)
         shown = self.console_log.read_bytes()[-3000:].decode(errors="replace")
         raise LabError(f"{self.name} did not boot ({said}):\n{shown}")
+
+    def _find_neighbour(self) -> None:
+        """Have the bridge find it at both addresses, so that no look waits for that and takes it for a firewall's silence.
+
+        :raises LabError: it is not found
+        """
+        bridge = self.lab.inside
+        end = time.monotonic() + BOOT_TIMEOUT
+        for address in (self.ipv4, self.ipv6):
+            while "lladdr" not in bridge.run("ip", "neigh", "show", "to", address, "dev", "bridge").stdout:
+                if time.monotonic() > end:
+                    raise LabError(f"{self.name} is not found at {address}")
+                bridge.run("python3", "-c", FIND, address)
+                time.sleep(0.05)
 
     def _first_process(self) -> int:
         """This machine's number of the host's process 1."""

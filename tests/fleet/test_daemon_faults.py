@@ -5,7 +5,6 @@ client that was connected before logs in."""
 from __future__ import annotations
 
 import dataclasses
-import os
 import shlex
 import subprocess
 import time
@@ -26,8 +25,6 @@ LIMIT = 5.0
 """Seconds until the host takes the change back."""
 IN_TIME = LIMIT + 2
 """Seconds after which the old service answers."""
-BUSY = 6.0
-"""Seconds more on a machine that has far more to do than it has cores: hosts share them."""
 
 STEPS = """\
 import json, os, sys
@@ -159,17 +156,17 @@ def served(mail: MailHost) -> str:
     ).stdout.strip()  # fmt: skip
 
 
-def assert_as_before(mail: MailHost, before: str, old: str, killed: float, more: float = 0.0) -> None:
+def assert_as_before(mail: MailHost, before: str, old: str, killed: float, unnoticed: bool = False) -> None:
     """See that the old service answers in time, and that nothing is left.
 
-    :param more: seconds that it may take longer
+    :param unnoticed: its systemd may not notice for `UNNOTICED` seconds: then it is no pass, but an expected failure
     """
     time.sleep(max(0.0, killed + IN_TIME - time.monotonic()))
-    busy = os.getloadavg()[0] > 2 * (os.cpu_count() or 1)
-    end = killed + IN_TIME + max(more, BUSY if busy else 0.0)
-    while (served(mail) != old or state(mail) != before) and time.monotonic() < end:
-        time.sleep(0.2)
-    print(f"{mail.kind.name}: as before {time.monotonic() - killed:.1f} s after it was killed at the latest, {'busy' if busy else 'quiet'}")
+    if unnoticed and (served(mail) != old or state(mail) != before):
+        while (served(mail) != old or state(mail) != before) and time.monotonic() < killed + UNNOTICED:
+            time.sleep(0.2)
+        assert served(mail) == old and state(mail) == before
+        pytest.xfail(f"as before only {time.monotonic() - killed:.1f} s after it was killed: systemd under cgroups v1")
     assert served(mail) == old and state(mail) == before
 
 
@@ -228,7 +225,7 @@ def test_a_daemon_that_is_killed_in_the_middle_answers_again(every: MailHost, ph
         die_after(every, phase, first=KILLED[every.kind.name.partition("-")[0]])
         killed = time.monotonic()
         unnoticed = every.kind.name == "dovecot-2.4.1" and not _has_cgroups_2(every)
-        assert_as_before(every, before, old, killed, UNNOTICED if unnoticed else 0.0)
+        assert_as_before(every, before, old, killed, unnoticed)
         assert_logs_in(every, client)
 
 

@@ -26,16 +26,14 @@ if TYPE_CHECKING:
 
 TIMEOUT = 1.0
 """Seconds of silence that are called ``filtered``; on a bridge in memory an answer takes less than a millisecond."""
-TIMEOUT_ONCE = 2.5
-"""The same of a single look: a packet lost while neighbours find each other is sent again after a second."""
 PAUSE = 0.05
 """Seconds from one connect to the next."""
 
 
-async def look(address: str, port: int, timeout: float) -> tuple[str, str]:
+async def look(address: str, port: int) -> tuple[str, str]:
     """State and reason."""
     try:
-        attempt = await connect(address, port, ipaddress.ip_address(address).version, None, timeout)
+        attempt = await connect(address, port, ipaddress.ip_address(address).version, None, TIMEOUT)
     except NoRoute as error:
         return "unknown", str(error)
     if attempt.stream is not None:
@@ -43,19 +41,19 @@ async def look(address: str, port: int, timeout: float) -> tuple[str, str]:
     return str(attempt.tcp.state), str(attempt.tcp.reason)
 
 
-async def _tell(address: str, port: int, timeout: float) -> None:
+async def _tell(address: str, port: int) -> None:
     began = time.monotonic()
-    state, reason = await look(address, port, timeout)
+    state, reason = await look(address, port)
     print(f"{began:.3f} {address} {state} {reason}", flush=True)
 
 
 async def _follow(address: str, port: int, once: bool) -> None:
     if once:
-        return await _tell(address, port, TIMEOUT_ONCE)
+        return await _tell(address, port)
     async with asyncio.TaskGroup() as looks:
         while True:
             # One that waits for an answer must not keep the next from being sent: a door may be open for a moment only.
-            looks.create_task(_tell(address, port, TIMEOUT))
+            looks.create_task(_tell(address, port))
             await asyncio.sleep(PAUSE)
 
 
